@@ -1,0 +1,29 @@
+//! Every bound of this crate, by name. Units come last in a name.
+
+use std::time::Duration;
+
+/// Longest line of an SMTP reply that is read, without its line end. RFC 5321 §4.5.3.1.5 asks for 512; real servers
+/// write more, and a bound of 2,048 still ends a hostile one.
+pub const REPLY_LINE_OCTETS_MAX: usize = 2_048;
+
+/// Most lines of one SMTP reply: a few dozen EHLO keywords, with room.
+pub const REPLY_LINES_MAX: usize = 128;
+
+/// Longest command line an SMTP or POP3 server reads, without its line end: RFC 5321 §4.5.3.1.4 (512 octets), wider
+/// for AUTH responses (RFC 4954 §4 asks for 12,288).
+pub const COMMAND_LINE_OCTETS_MAX: usize = 12_288;
+
+/// Longest line of a text that SMTP may carry, without its line end (RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1).
+pub const TEXT_LINE_OCTETS_MAX: usize = 998;
+
+/// How much of a message is composed, encoded and handed to the link at a time.
+pub const CHUNK_OCTETS: usize = 32 * 1024;
+
+/// How long a client waits for its peer without progress (the note's timer, §1).
+pub const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a client waits for the reply to its QUIT. The outcome is settled by then, so silence is no failure.
+pub const QUIT_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a server waits for its client (RFC 5321 §4.5.3.2.7).
+pub const SERVER_IDLE_MAX: Duration = Duration::from_secs(300);

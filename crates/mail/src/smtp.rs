@@ -1,0 +1,3 @@
+//! SMTP (RFC 5321), both ends.
+
+pub mod reply;

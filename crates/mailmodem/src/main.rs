@@ -1,0 +1,2 @@
+//! mailmodem
+fn main() {}
