@@ -1,0 +1,1 @@
+//! A drive in memory, for tests and for modems that keep nothing.
