@@ -13,6 +13,12 @@ pub const REPLY_LINES_MAX: usize = 128;
 /// for AUTH responses (RFC 4954 §4 asks for 12,288).
 pub const COMMAND_LINE_OCTETS_MAX: usize = 12_288;
 
+/// Longest address between `<` and `>` (RFC 5321 §4.5.3.1.3: 256 with the brackets).
+pub const ADDRESS_OCTETS_MAX: usize = 254;
+
+/// Longest name of a SASL mechanism (RFC 4422 §3.1).
+pub const MECHANISM_OCTETS_MAX: usize = 20;
+
 /// Longest line of a text that SMTP may carry, without its line end (RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1).
 pub const TEXT_LINE_OCTETS_MAX: usize = 998;
 
