@@ -8,5 +8,7 @@ pub mod dot;
 pub mod limits;
 pub mod line;
 pub mod machine;
+pub mod mime;
+pub mod sasl;
 pub mod secret;
 pub mod smtp;
