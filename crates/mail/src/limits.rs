@@ -33,3 +33,10 @@ pub const QUIT_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// How long a server waits for its client (RFC 5321 §4.5.3.2.7).
 pub const SERVER_IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// Most that a server holds of what its client sends while an answer is on its way. Commands pipelined are a few
+/// hundred octets each; a client that sends more does not wait for answers at all, and is cut off.
+pub const SERVER_HELD_OCTETS_MAX: usize = 64 * 1024;
+
+/// Most recipients of one message that a server takes, unless told otherwise (RFC 5321 §4.5.3.1.8).
+pub const RECIPIENTS_MAX: usize = 100;

@@ -85,6 +85,12 @@ impl LineReader {
         rest
     }
 
+    /// How many octets wait that were not given out.
+    #[must_use]
+    pub const fn held_octets(&self) -> usize {
+        self.held.len().saturating_sub(self.taken)
+    }
+
     /// Whether octets wait that were not given out.
     #[must_use]
     pub fn is_empty(&self) -> bool {

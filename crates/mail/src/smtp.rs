@@ -1,6 +1,8 @@
 //! SMTP (RFC 5321), both ends.
 
+pub mod auth;
 pub mod client;
 pub mod command;
 pub mod extensions;
 pub mod reply;
+pub mod server;
