@@ -1,0 +1,280 @@
+//! Trouble by name: what a host does wrong, or has to live through, is asked for by what it writes. One table says all
+//! there is; the provider's behaviour and the printed page both come from it.
+//!
+//! Not here: how a trouble is brought about, which is [`crate::provider`]'s.
+
+use std::fmt::Write as _;
+
+/// Where a name is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A host name that is dialled; its first label counts.
+    Server,
+    /// The user of an SMTP authentication, whatever the mechanism and the password.
+    User,
+    /// The sender's address in the envelope; its local part counts.
+    Sender,
+    /// A recipient's address in the envelope; its local part counts.
+    Recipient,
+}
+
+/// What a name brings about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The server's name leads nowhere.
+    Unresolved,
+    /// Nobody takes the call.
+    Refused,
+    /// The server takes it, and never greets.
+    SilentServer,
+    /// The server greets with 421.
+    Busy,
+    /// The server greets with what is no SMTP.
+    Garbage,
+    /// The server takes mail from users only: 530 to MAIL.
+    AuthRequired,
+    /// 535 to the credentials.
+    AuthRefused,
+    /// 454 to the credentials.
+    AuthUnavailable,
+    /// This code to MAIL.
+    SenderRefused(u16),
+    /// This code to RCPT.
+    RecipientRefused(u16),
+    /// This code after the final dot.
+    TextRefused(u16),
+    /// The link ends in the middle of the text.
+    Cut,
+    /// No answer to the final dot.
+    SilentAtEnd,
+    /// Each answer comes late.
+    Slow,
+}
+
+/// One trouble there is.
+#[derive(Debug)]
+pub struct Row {
+    /// The name: as it stands up to `.` or `@`, where `NNN` is any code of 400 to 559 that a reply can have.
+    pub pattern: &'static str,
+    /// Where it is written.
+    pub place: Place,
+    /// What happens then.
+    pub happens: &'static str,
+    /// What the modem shows in the end.
+    pub shown: &'static str,
+    /// The trouble, from the number in the name, or from 0.
+    trouble: fn(u16) -> Trouble,
+}
+
+/// Every trouble there is, in the order of a mail's way.
+pub static TABLE: &[Row] = &[
+    Row {
+        pattern: "unresolved.*",
+        place: Place::Server,
+        happens: "the name is not resolved",
+        shown: "+SMTP: NETWORK ERROR",
+        trouble: |_| Trouble::Unresolved,
+    },
+    Row {
+        pattern: "refused.*",
+        place: Place::Server,
+        happens: "the connection is refused",
+        shown: "+SMTP: NETWORK ERROR",
+        trouble: |_| Trouble::Refused,
+    },
+    Row {
+        pattern: "silent.*",
+        place: Place::Server,
+        happens: "the server never greets",
+        shown: "+SMTP: SERVER ERROR, after 30 s",
+        trouble: |_| Trouble::SilentServer,
+    },
+    Row {
+        pattern: "busy.*",
+        place: Place::Server,
+        happens: "the server greets with 421 and closes",
+        shown: "+SMTP: SERVER ERROR",
+        trouble: |_| Trouble::Busy,
+    },
+    Row {
+        pattern: "garbage.*",
+        place: Place::Server,
+        happens: "the server greets with what is no SMTP",
+        shown: "+SMTP: SERVER ERROR",
+        trouble: |_| Trouble::Garbage,
+    },
+    Row {
+        pattern: "auth-required.*",
+        place: Place::Server,
+        happens: "530 to MAIL, unless a user was authenticated",
+        shown: "+SMTP: AUTH REQUIRED",
+        trouble: |_| Trouble::AuthRequired,
+    },
+    Row {
+        pattern: "wrong",
+        place: Place::User,
+        happens: "535 to the authentication, whatever the password",
+        shown: "+SMTP: AUTH ERROR",
+        trouble: |_| Trouble::AuthRefused,
+    },
+    Row {
+        pattern: "unavailable",
+        place: Place::User,
+        happens: "454 to the authentication",
+        shown: "+SMTP: SERVER ERROR",
+        trouble: |_| Trouble::AuthUnavailable,
+    },
+    Row {
+        pattern: "mailfrom-NNN@…",
+        place: Place::Sender,
+        happens: "NNN to MAIL (421 also closes)",
+        shown: "+SMTP: SERVER ERROR; for 530 AUTH REQUIRED",
+        trouble: Trouble::SenderRefused,
+    },
+    Row {
+        pattern: "NNN@…",
+        place: Place::Recipient,
+        happens: "NNN to RCPT (421 also closes)",
+        shown: "+SMTP: BAD RCPT <NNN@…>; for 421 SERVER ERROR, for 530 AUTH REQUIRED",
+        trouble: Trouble::RecipientRefused,
+    },
+    Row {
+        pattern: "data-NNN@…",
+        place: Place::Recipient,
+        happens: "NNN after the final dot (421 also closes); nothing is delivered",
+        shown: "+SMTP: SERVER ERROR; for 530 AUTH REQUIRED",
+        trouble: Trouble::TextRefused,
+    },
+    Row {
+        pattern: "cut@…",
+        place: Place::Recipient,
+        happens: "the link is cut in the middle of the text; nothing is delivered",
+        shown: "+SMTP: NETWORK ERROR",
+        trouble: |_| Trouble::Cut,
+    },
+    Row {
+        pattern: "silent@…",
+        place: Place::Recipient,
+        happens: "no answer to the final dot; nothing is delivered",
+        shown: "+SMTP: SERVER ERROR, after 30 s",
+        trouble: |_| Trouble::SilentAtEnd,
+    },
+    Row {
+        pattern: "slow@…",
+        place: Place::Recipient,
+        happens: "this answer and each one up to the delivery comes after 10 s",
+        shown: "+SMTP: SUCCESS, after 30 s or more",
+        trouble: |_| Trouble::Slow,
+    },
+];
+
+/// The trouble that `name` means when it is written at `place`, if any. Letter case is of no matter.
+#[must_use]
+pub fn find(place: Place, name: &str) -> Option<Trouble> {
+    let word = match place {
+        Place::Server => name.split('.').next()?,
+        Place::User => name,
+        Place::Sender | Place::Recipient => name.rsplit_once('@').map_or(name, |(local_part, _)| local_part),
+    };
+    TABLE.iter().filter(|row| row.place == place).find_map(|row| row.meets(word))
+}
+
+impl Row {
+    fn meets(&self, word: &str) -> Option<Trouble> {
+        let own = self.pattern.split(['.', '@']).next()?;
+        let Some(prefix) = own.strip_suffix("NNN") else {
+            return own.eq_ignore_ascii_case(word).then(|| (self.trouble)(0));
+        };
+        let (start, code) = word.split_at_checked(prefix.len())?;
+        let is_code = matches!(code.as_bytes(), [b'4' | b'5', b'0'..=b'5', b'0'..=b'9'])
+            && start.eq_ignore_ascii_case(prefix);
+        is_code.then(|| code.parse().ok().map(self.trouble))?
+    }
+}
+
+/// The table as a page shows it, in Markdown.
+#[must_use]
+pub fn table() -> String {
+    let rows = TABLE.iter().map(|row| {
+        let place = match row.place {
+            Place::Server => "server",
+            Place::User => "user",
+            Place::Sender => "sender",
+            Place::Recipient => "recipient",
+        };
+        [row.pattern, place, row.happens, row.shown]
+    });
+    let rows: Vec<_> =
+        std::iter::once(["name", "written as", "what happens", "the modem shows"]).chain(rows).collect();
+    let widths = [0, 1, 2, 3].map(|column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    });
+    let mut page = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        write_row(
+            &mut page,
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:0$}", width.unwrap_or(0))),
+        );
+        if at == 0 {
+            write_row(&mut page, widths.iter().map(|width| "-".repeat(width.unwrap_or(0))));
+        }
+    }
+    page
+}
+
+fn write_row(page: &mut String, cells: impl Iterator<Item = String>) {
+    let _ = writeln!(page, "| {} |", cells.collect::<Vec<_>>().join(" | "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_they_are_written() {
+        for (place, name, trouble) in [
+            (Place::Recipient, "550@x", Some(Trouble::RecipientRefused(550))),
+            (Place::Recipient, "451@x.y", Some(Trouble::RecipientRefused(451))),
+            (Place::Recipient, "559", Some(Trouble::RecipientRefused(559))),
+            (Place::Recipient, "250@x", None),
+            (Place::Recipient, "560@x", None),
+            (Place::Recipient, "5500@x", None),
+            (Place::Recipient, "55@x", None),
+            (Place::Recipient, "\u{fc}0@x", None),
+            (Place::Recipient, "data-\u{fc}0@x", None),
+            (Place::Recipient, "DATA-552@x", Some(Trouble::TextRefused(552))),
+            (Place::Recipient, "data-@x", None),
+            (Place::Recipient, "cut.x@y", None),
+            (Place::Recipient, "mike@cut", None),
+            (Place::Sender, "550@x", None),
+            (Place::Sender, "mailfrom-421@x", Some(Trouble::SenderRefused(421))),
+            (Place::Server, "BUSY.server.com", Some(Trouble::Busy)),
+            (Place::Server, "busy", Some(Trouble::Busy)),
+            (Place::Server, "smtp.busy.com", None),
+            (Place::Server, "", None),
+            (Place::User, "wrong", Some(Trouble::AuthRefused)),
+            (Place::User, "wrong.user", None),
+        ] {
+            assert_eq!(find(place, name), trouble, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_has_every_row_and_lines_of_one_width() {
+        let page = table();
+        assert_eq!(page.lines().count(), TABLE.len() + 2);
+        let width = page.lines().next().unwrap().chars().count();
+        for (line, row) in page.lines().skip(2).zip(TABLE) {
+            assert!(line.contains(row.pattern) && line.contains(row.happens) && line.contains(row.shown));
+            assert_eq!(line.chars().count(), width, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_name_means_two_things() {
+        for (at, row) in TABLE.iter().enumerate() {
+            let is_same = |other: &&Row| other.place == row.place && other.pattern == row.pattern;
+            assert_eq!(TABLE.iter().position(|other| is_same(&other)), Some(at), "{}", row.pattern);
+        }
+    }
+}
