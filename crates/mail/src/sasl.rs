@@ -104,7 +104,7 @@ impl Exchange {
 }
 
 /// HMAC-MD5 in lower-case hexadecimal digits, as CRAM-MD5 writes it (RFC 2195 §2).
-fn keyed_digest(key: &[u8], text: &[u8]) -> Option<String> {
+pub(crate) fn keyed_digest(key: &[u8], text: &[u8]) -> Option<String> {
     // HMAC takes a key of any length; the error cannot come, and would cancel the exchange.
     let mut mac = Hmac::<Md5>::new_from_slice(key).ok()?;
     mac.update(text);

@@ -3,7 +3,8 @@
 
 use mail::limits::{COMMAND_LINE_OCTETS_MAX, SERVER_HELD_OCTETS_MAX, SERVER_IDLE_MAX};
 use mail::machine::{Input, Instant, Machine, Output};
-use mail::smtp::auth::{Credentials, Mechanism};
+use mail::sasl::Mechanism;
+use mail::smtp::auth::Claim;
 use mail::smtp::command::Path;
 use mail::smtp::reply::Reply;
 use mail::smtp::server::{Reaction, Server, Service, Settings};
@@ -34,12 +35,12 @@ impl Service for Clerk {
         self.react("greeting", "", 220)
     }
 
-    fn authenticate(&mut self, credentials: &Credentials) -> Reaction {
-        let said = match credentials {
-            Credentials::Password { user, password } => {
+    fn authenticate(&mut self, claim: &Claim) -> Reaction {
+        let said = match claim {
+            Claim::Password { user, password } => {
                 format!("{user} {}", String::from_utf8_lossy(password.reveal()))
             }
-            Credentials::CramMd5 { user, challenge, digest } => format!("{user} {challenge} {digest}"),
+            Claim::CramMd5 { user, challenge, digest } => format!("{user} {challenge} {digest}"),
         };
         self.react("authenticate", &said, 235)
     }

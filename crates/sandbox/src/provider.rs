@@ -7,7 +7,7 @@ use crate::limits::{CUT_AFTER_OCTETS, MESSAGE_OCTETS_MAX, REASON_CHARACTERS_MAX,
 use crate::mailbox::{Delivery, Envelope, Mailboxes, NotStored};
 use crate::trouble::{self, Place, Trouble};
 use mail::machine::Machine;
-use mail::smtp::auth::Credentials;
+use mail::smtp::auth::Claim;
 use mail::smtp::command::Path;
 use mail::smtp::reply::Reply;
 use mail::smtp::server as smtp;
@@ -134,8 +134,8 @@ impl smtp::Service for SmtpSession {
         }
     }
 
-    fn authenticate(&mut self, credentials: &Credentials) -> Reaction {
-        match trouble::find(Place::User, credentials.user()) {
+    fn authenticate(&mut self, claim: &Claim) -> Reaction {
+        match trouble::find(Place::User, claim.user()) {
             Some(Trouble::AuthRefused) => Reaction::reply(535, "5.7.8 Wrong user or password"),
             Some(Trouble::AuthUnavailable) => Reaction::reply(454, "4.7.0 Cannot authenticate now"),
             _ => Reaction::reply(235, "2.7.0 Welcome"),

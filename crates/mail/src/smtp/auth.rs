@@ -1,42 +1,15 @@
-//! The server's side of an authentication: challenges out, credentials in (PLAIN RFC 4616, CRAM-MD5 RFC 2195, and
+//! The server's side of an authentication: challenges out, a claim in (PLAIN RFC 4616, CRAM-MD5 RFC 2195, and
 //! LOGIN, which no RFC describes but every module speaks).
 //!
-//! Not here: base64 and the lines around it, which are the server's, and whether the credentials are good, which is
+//! Not here: base64 and the lines around it, which are the server's, and whether the claim holds, which is
 //! its service's to say.
 
+use crate::sasl::{Mechanism, keyed_digest};
 use crate::secret::Secret;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use md5::Md5;
-
-/// What a server can offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
-    /// One response: authorization identity, user and password, with NULs between.
-    Plain,
-    /// User, then password, each asked for.
-    Login,
-    /// The user and a digest of a challenge that only the password's owner can make.
-    CramMd5,
-}
-
-impl Mechanism {
-    /// All of them, in the order in which EHLO lists them.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Login, Self::CramMd5];
-
-    /// Its registered name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::Login => "LOGIN",
-            Self::CramMd5 => "CRAM-MD5",
-        }
-    }
-}
 
 /// Who the client says it is, and its proof. User names that are no UTF-8 have their bad octets replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
+pub enum Claim {
     /// The password itself.
     Password {
         /// Who it is.
@@ -55,7 +28,7 @@ pub enum Credentials {
     },
 }
 
-impl Credentials {
+impl Claim {
     /// Who it is.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -64,19 +37,13 @@ impl Credentials {
         }
     }
 
-    /// Whether they prove that the client knows `expected`.
+    /// Whether it proves that the client knows the password `expected`.
     #[must_use]
-    pub fn prove(&self, expected: &Secret) -> bool {
+    pub fn proves(&self, expected: &Secret) -> bool {
         match self {
             Self::Password { password, .. } => password == expected,
-            Self::CramMd5 { challenge, digest, .. } => {
-                let is_hex = digest.len() == 32 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-                let (true, Ok(digest)) = (is_hex, u128::from_str_radix(digest, 16)) else { return false };
-                Hmac::<Md5>::new_from_slice(expected.reveal()).is_ok_and(|mut mac| {
-                    mac.update(challenge.as_bytes());
-                    mac.verify_slice(&digest.to_be_bytes()).is_ok()
-                })
-            }
+            Self::CramMd5 { challenge, digest, .. } => keyed_digest(expected.reveal(), challenge.as_bytes())
+                .is_some_and(|expected| digest.eq_ignore_ascii_case(&expected)),
         }
     }
 }
@@ -93,7 +60,7 @@ pub(super) enum Exchange {
 /// What comes after the client spoke.
 pub(super) enum Step {
     Challenge(String, Exchange),
-    Done(Credentials),
+    Done(Claim),
     /// What it said makes no sense in this mechanism.
     Malformed,
 }
@@ -125,10 +92,7 @@ impl Exchange {
                     [authorization, user, password]
                         if !user.is_empty() && (authorization.is_empty() || authorization == user) =>
                     {
-                        Step::Done(Credentials::Password {
-                            user: text(user),
-                            password: Secret::new(password),
-                        })
+                        Step::Done(Claim::Password { user: text(user), password: Secret::new(password) })
                     }
                     _ => Step::Malformed,
                 }
@@ -136,14 +100,12 @@ impl Exchange {
             Self::LoginUser => {
                 Step::Challenge("Password:".to_owned(), Self::LoginPassword { user: text(response.reveal()) })
             }
-            Self::LoginPassword { user } => Step::Done(Credentials::Password { user, password: response }),
+            Self::LoginPassword { user } => Step::Done(Claim::Password { user, password: response }),
             // The user may hold spaces, the digest cannot (RFC 2195 §2).
             Self::CramMd5 { challenge } => match text(response.reveal()).rsplit_once(' ') {
-                Some((user, digest)) => Step::Done(Credentials::CramMd5 {
-                    user: user.to_owned(),
-                    challenge,
-                    digest: digest.to_owned(),
-                }),
+                Some((user, digest)) => {
+                    Step::Done(Claim::CramMd5 { user: user.to_owned(), challenge, digest: digest.to_owned() })
+                }
                 None => Step::Malformed,
             },
         }
@@ -156,16 +118,16 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_2195_is_proof() {
-        let credentials = |digest: &str| Credentials::CramMd5 {
+        let claim_with = |digest: &str| Claim::CramMd5 {
             user: "tim".into(),
             challenge: "<1896.697170952@postoffice.reston.mci.net>".into(),
             digest: digest.into(),
         };
-        let good = credentials("b913a602c7eda7a495b4e6e7334d3890");
-        assert!(good.prove(&Secret::new("tanstaaftanstaaf")));
-        assert!(!good.prove(&Secret::new("tanstaaf")));
-        for bad in ["", "b913a602c7eda7a495b4e6e7334d3891", "+913a602c7eda7a495b4e6e7334d3890", "x"] {
-            assert!(!credentials(bad).prove(&Secret::new("tanstaaftanstaaf")), "{bad:?}");
+        let good = claim_with("b913a602c7eda7a495b4e6e7334d3890");
+        assert!(good.proves(&Secret::new("tanstaaftanstaaf")));
+        assert!(!good.proves(&Secret::new("tanstaaf")));
+        for bad in ["", "b913a602c7eda7a495b4e6e7334d3891", "b913a602c7eda7a495b4e6e7334d38900", "x"] {
+            assert!(!claim_with(bad).proves(&Secret::new("tanstaaftanstaaf")), "{bad:?}");
         }
     }
 }

@@ -4,13 +4,14 @@
 //! Not here: mailboxes, users, and names that mean trouble; all that is the service's. Nor a clock: a late answer is a
 //! deadline.
 
-use super::auth::{Credentials, Exchange, Mechanism, Step};
+use super::auth::{Claim, Exchange, Step};
 use super::command::{BadCommand, Command, Path};
 use super::reply::Reply;
 use crate::dot::DotReader;
 use crate::limits::{COMMAND_LINE_OCTETS_MAX, RECIPIENTS_MAX, SERVER_HELD_OCTETS_MAX, SERVER_IDLE_MAX};
 use crate::line::{Line, LineReader};
 use crate::machine::{Input, Instant, Machine, Output};
+use crate::sasl::Mechanism;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +49,7 @@ pub trait Service {
     fn greeting(&mut self) -> Reaction;
 
     /// A client proves who it is (RFC 4954); the accepting reply is a 235.
-    fn authenticate(&mut self, credentials: &Credentials) -> Reaction;
+    fn authenticate(&mut self, claim: &Claim) -> Reaction;
 
     /// A transaction begins; `authenticated` tells of an accepted AUTH on this link.
     fn mail(&mut self, reverse_path: &Path, authenticated: bool) -> Reaction;
@@ -96,7 +97,7 @@ impl Settings {
             name: name.into(),
             message_octets_max,
             recipients_max: RECIPIENTS_MAX,
-            mechanisms: Mechanism::ALL.to_vec(),
+            mechanisms: vec![Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
             start_tls: false,
             challenge: challenge.into(),
         }
@@ -104,7 +105,6 @@ impl Settings {
 }
 
 /// The server on one link.
-#[derive(Debug)]
 pub struct Server<S> {
     service: S,
     settings: Settings,
@@ -115,7 +115,7 @@ pub struct Server<S> {
     is_greeted: bool,
     is_secured: bool,
     is_authenticated: bool,
-    /// The recipients accepted since MAIL, and whether it declared SMTPUTF8; `None` outside a transaction.
+    /// `None` before MAIL was accepted.
     transaction: Option<Transaction>,
     received: LineReader,
     /// An answer that is due at its time; until then nothing more is read.
@@ -150,7 +150,9 @@ struct Text {
 
 #[derive(Debug)]
 struct Transaction {
+    /// Whether MAIL declared SMTPUTF8.
     utf8: bool,
+    /// How many were accepted.
     recipients: usize,
 }
 
@@ -359,8 +361,8 @@ impl<S: Service> Server<S> {
                 self.answer(334, STANDARD.encode(challenge));
                 self.phase = Phase::Response(exchange);
             }
-            Step::Done(credentials) => {
-                let reaction = self.service.authenticate(&credentials);
+            Step::Done(claim) => {
+                let reaction = self.service.authenticate(&claim);
                 self.is_authenticated = self.react(reaction, now);
             }
             Step::Malformed => self.answer(501, "5.5.2 Not a response of this mechanism"),
