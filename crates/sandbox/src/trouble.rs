@@ -3,8 +3,6 @@
 //!
 //! Not here: how a trouble is brought about, which is [`crate::provider`]'s.
 
-use std::fmt::Write as _;
-
 /// Where a name is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -180,6 +178,17 @@ pub fn find(place: Place, name: &str) -> Option<Trouble> {
 }
 
 impl Row {
+    fn cells(&self) -> [String; 4] {
+        let place = match self.place {
+            Place::Server => "server",
+            Place::User => "user",
+            Place::Sender => "sender",
+            Place::Recipient => "recipient",
+        };
+        [format!("`{}`", self.pattern), place.to_owned(), self.happens.to_owned(), self.shown.to_owned()]
+    }
+
+    /// The trouble that `word` asks for, if it is this one.
     fn meets(&self, word: &str) -> Option<Trouble> {
         let own = self.pattern.split(['.', '@']).next()?;
         let Some(prefix) = own.strip_suffix("NNN") else {
@@ -192,38 +201,28 @@ impl Row {
     }
 }
 
-/// The table as a page shows it, in Markdown.
+/// The table as a page shows it, in Markdown; good to read on a terminal too.
 #[must_use]
 pub fn table() -> String {
-    let rows = TABLE.iter().map(|row| {
-        let place = match row.place {
-            Place::Server => "server",
-            Place::User => "user",
-            Place::Sender => "sender",
-            Place::Recipient => "recipient",
-        };
-        [row.pattern, place, row.happens, row.shown]
-    });
-    let rows: Vec<_> =
-        std::iter::once(["name", "written as", "what happens", "the modem shows"]).chain(rows).collect();
+    let heads = ["name", "written as", "what happens", "the modem shows"].map(String::from);
+    let rows: Vec<_> = std::iter::once(heads).chain(TABLE.iter().map(Row::cells)).collect();
     let widths = [0, 1, 2, 3].map(|column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
     let mut page = String::new();
     for (at, row) in rows.iter().enumerate() {
-        write_row(
-            &mut page,
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:0$}", width.unwrap_or(0))),
-        );
+        write_row(&mut page, row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")));
         if at == 0 {
-            write_row(&mut page, widths.iter().map(|width| "-".repeat(width.unwrap_or(0))));
+            write_row(&mut page, widths.into_iter().map(|width| "-".repeat(width)));
         }
     }
     page
 }
 
 fn write_row(page: &mut String, cells: impl Iterator<Item = String>) {
-    let _ = writeln!(page, "| {} |", cells.collect::<Vec<_>>().join(" | "));
+    page.push_str("| ");
+    page.push_str(&cells.collect::<Vec<_>>().join(" | "));
+    page.push_str(" |\n");
 }
 
 #[cfg(test)]
