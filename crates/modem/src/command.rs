@@ -1,0 +1,65 @@
+//! The commands: one table, and the handlers it names.
+//!
+//! A handler returns an [`Answer`]; it cannot forget, or repeat, the final result code. The reference for what each does
+//! is the table's summary and `docs/commands.md`, which is made of it.
+
+mod files;
+pub(crate) mod general;
+pub(crate) mod network;
+mod smtp;
+pub mod table;
+
+use crate::modem::Modem;
+use crate::terminal::Code;
+use mail::machine::Instant;
+use table::Arguments;
+
+/// What runs a form of a command.
+pub(crate) type Run = fn(&mut Modem, &Arguments, Instant) -> Answer;
+
+/// How a handler leaves its command.
+pub(crate) enum Answer {
+    /// It is done; the final result code, if it is the last on the line.
+    Finished(Code),
+    /// A text is to be typed at the prompt.
+    AskText {
+        /// Its bound.
+        octets_max: usize,
+        /// Who takes it.
+        take: fn(&mut Modem, Entered) -> Code,
+    },
+    /// It is done when something happens; see [`Job`].
+    Await(Job),
+}
+
+/// What a command waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// AT+SMTPSEND: the server's greeting.
+    SmtpGreeting,
+}
+
+/// What was typed at a prompt.
+pub(crate) enum Entered {
+    /// A text, ended by Ctrl-Z.
+    Text(Vec<u8>),
+    /// ESC.
+    Cancelled,
+    /// A text over the bound, ended by Ctrl-Z.
+    TooLong,
+}
+
+impl Answer {
+    /// OK.
+    pub(crate) const OK: Self = Self::Finished(Code::Ok);
+    /// ERROR.
+    pub(crate) const ERROR: Self = Self::Finished(Code::Error);
+
+    /// OK if it was done, ERROR if it could not be.
+    pub(crate) const fn ok_if_some(done: Option<()>) -> Self {
+        match done {
+            Some(()) => Self::OK,
+            None => Self::ERROR,
+        }
+    }
+}

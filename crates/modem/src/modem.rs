@@ -1,0 +1,470 @@
+//! The modem itself: which octets go where, what is pending, and when something may be said.
+//!
+//! Not here: what commands do ([`crate::command`]) and how mail travels ([`mail`]).
+
+mod sending;
+
+use crate::clock::{Calendar, Clock};
+use crate::command::general::General;
+use crate::command::network::Network;
+use crate::command::table::{Arguments, Command};
+use crate::command::{Answer, Entered, Job};
+use crate::drive::Drive;
+use crate::files::Files;
+use crate::limits::{TYPE_AHEAD_OCTETS_MAX, URC_DELAY_MAX};
+use crate::outbox::Outbox;
+use crate::settings::Settings;
+use crate::terminal::editor::Edit;
+use crate::terminal::grammar::{CommandLine, Form, Invocation};
+use crate::terminal::{Code, Terminal};
+use mail::machine::{Input as LinkInput, Instant};
+use std::collections::VecDeque;
+
+/// A connection of the modem's. Never used twice, so what arrives for one that is over finds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(u64);
+
+/// What happened around the modem.
+pub enum Input<'a> {
+    /// The terminal sent octets.
+    Typed(&'a [u8]),
+    /// Something happened on a link.
+    Link(LinkId, LinkInput<'a>),
+    /// A link could not be opened.
+    NotOpened(LinkId, Obstacle),
+    /// A storage card was put in: drive D:.
+    CardInserted(Box<dyn Drive>),
+    /// The storage card was pulled out.
+    CardRemoved,
+    /// The time named by [`Modem::deadline`] is here.
+    DeadlinePassed,
+}
+
+/// Why a link could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What it means for the result code.
+    pub kind: ObstacleKind,
+    /// In words, for the log.
+    pub words: String,
+}
+
+/// What kept a link from opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObstacleKind {
+    /// The name could not be resolved, or the machine not be reached, or it refused.
+    Network,
+    /// The peer was reached, and the TLS handshake failed.
+    Tls,
+}
+
+/// What the modem wants done, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Octets for the terminal.
+    Show(Vec<u8>),
+    /// Open a connection.
+    Open {
+        /// Its name from here on.
+        link: LinkId,
+        /// What will be spoken on it.
+        protocol: Protocol,
+        /// The server, as the terminal named it.
+        server: String,
+        /// Its port, as the terminal named it.
+        port: u16,
+    },
+    /// Send octets on a link.
+    Transmit(LinkId, Vec<u8>),
+    /// Begin the TLS handshake on a link.
+    StartTls(LinkId),
+    /// End a link, once what was transmitted before is sent.
+    Close(LinkId),
+    /// Why a mail did not go, for the log: the result code and the reason in words. Holds no secret.
+    Report(String),
+}
+
+/// What is spoken on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// SMTP, as its client.
+    Smtp,
+}
+
+/// A modem. See the crate's words.
+pub struct Modem {
+    pub(crate) settings: Settings,
+    pub(crate) terminal: Terminal,
+    pub(crate) general: General,
+    pub(crate) network: Network,
+    pub(crate) clock: Clock,
+    pub(crate) files: Files,
+    pub(crate) outbox: Outbox,
+    activity: Activity,
+    type_ahead: TypeAhead,
+    last_line: Vec<u8>,
+    urcs: Urcs,
+    links_opened: u64,
+    mails_composed: u64,
+    outputs: VecDeque<Output>,
+}
+
+/// What the terminal's octets are taken for.
+enum Activity {
+    /// Parts of a command line.
+    Ready,
+    /// A text typed at the prompt; then the rest of the line that asked for it.
+    Text(TextEntry, CommandLine),
+    /// For later: a command is pending. Then the rest of its line.
+    Waiting(Job, CommandLine),
+}
+
+struct TextEntry {
+    text: Vec<u8>,
+    octets_max: usize,
+    too_long: bool,
+    take: fn(&mut Modem, Entered) -> Code,
+}
+
+/// What was typed while a command was pending.
+#[derive(Default)]
+struct TypeAhead {
+    octets: Vec<u8>,
+    /// Lines that ended after there was no more room.
+    lines_lost: usize,
+    /// Whether there was no room for something.
+    overflowed: bool,
+}
+
+/// Unsolicited result codes that wait for the line to be free. A mail and a session have one each at the most, so they
+/// are few.
+#[derive(Default)]
+struct Urcs {
+    lines: VecDeque<String>,
+    /// Since when the first has been waiting.
+    since: Instant,
+}
+
+impl Modem {
+    /// Switches a modem on.
+    #[must_use]
+    pub fn power_on(
+        settings: Settings,
+        drive_c: Box<dyn Drive>,
+        drive_d: Option<Box<dyn Drive>>,
+        calendar: Calendar,
+        now: Instant,
+    ) -> Self {
+        Self {
+            settings,
+            terminal: Terminal::new(),
+            general: General::default(),
+            network: Network::default(),
+            clock: Clock::new(calendar, now),
+            files: Files::new(drive_c, drive_d),
+            outbox: Outbox::new(),
+            activity: Activity::Ready,
+            type_ahead: TypeAhead::default(),
+            last_line: Vec::new(),
+            urcs: Urcs::default(),
+            links_opened: 0,
+            mails_composed: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes notice of what happened. Never fails, never blocks; any input is legal at any time.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        match input {
+            Input::Typed(octets) => octets.iter().for_each(|&octet| self.typed(octet, now)),
+            Input::Link(link, input) => self.on_link(link, input, now),
+            Input::NotOpened(link, obstacle) => self.on_not_opened(link, &obstacle, now),
+            Input::CardInserted(card) => self.files.insert_card(card),
+            Input::CardRemoved => self.files.remove_card(),
+            Input::DeadlinePassed => self.on_sending_deadline(now),
+        }
+        self.show_urcs(now);
+        let shown = self.terminal.take_shown();
+        if !shown.is_empty() {
+            self.outputs.push_back(Output::Show(shown));
+        }
+    }
+
+    /// The next thing it wants done; `None` until something happens again.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When it wants [`Input::DeadlinePassed`], if at all.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let urcs =
+            (self.takes_lines() && !self.urcs.lines.is_empty()).then(|| self.urcs.since + URC_DELAY_MAX);
+        [self.sending_deadline(), urcs].into_iter().flatten().min()
+    }
+
+    /// Whether nothing is under way: no command pending, no mail being sent, nothing to be said.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.takes_lines()
+            && !self.outbox.is_sending()
+            && self.urcs.lines.is_empty()
+            && self.outputs.is_empty()
+    }
+
+    /// What the terminal's next octets will be taken for.
+    #[must_use]
+    pub const fn expects(&self) -> Expects {
+        match self.activity {
+            Activity::Ready => Expects::Line,
+            Activity::Text(..) => Expects::Text,
+            Activity::Waiting(..) => Expects::Nothing,
+        }
+    }
+
+    const fn takes_lines(&self) -> bool {
+        matches!(self.activity, Activity::Ready)
+    }
+
+    fn typed(&mut self, octet: u8, now: Instant) {
+        match &mut self.activity {
+            Activity::Ready => {
+                let edit =
+                    self.terminal.editor.push(octet, self.terminal.registers, self.settings.line_octets_max);
+                if edit != Edit::Ignored {
+                    self.terminal.echo(octet);
+                }
+                match edit {
+                    Edit::Ignored | Edit::Taken => {}
+                    Edit::Line(line) => {
+                        if let Some(commands) = CommandLine::new(line.clone()) {
+                            self.last_line = line;
+                            self.execute(commands, now);
+                        }
+                    }
+                    Edit::TooLong => self.terminal.finish(Code::Error),
+                    Edit::Repeat => match CommandLine::new(self.last_line.clone()) {
+                        Some(commands) => self.execute(commands, now),
+                        // V.250 §5.2.4: when there was none, an empty line is repeated.
+                        None => self.terminal.finish(Code::Ok),
+                    },
+                }
+            }
+            Activity::Text(..) => self.typed_text(octet, now),
+            Activity::Waiting(job, _) => {
+                let job = *job;
+                if self.type_ahead.push(octet, self.terminal.registers.line_end)
+                    && self.type_ahead.take_stop(job)
+                {
+                    self.stop_pending(now);
+                }
+            }
+        }
+    }
+
+    /// Executes what is left of a line: in order, to the first error, with one final result code.
+    fn execute(&mut self, mut line: CommandLine, now: Instant) {
+        let code = loop {
+            let answer = match line.next_command() {
+                Ok(None) => break Code::Ok,
+                Ok(Some(invocation)) => self.invoke(&invocation, now),
+                Err(_) => break Code::Error,
+            };
+            match answer {
+                Answer::Finished(Code::Ok) => {}
+                Answer::Finished(code) => break code,
+                Answer::AskText { octets_max, take } => {
+                    self.terminal.prompt();
+                    let entry = TextEntry { text: Vec::new(), octets_max, too_long: false, take };
+                    self.activity = Activity::Text(entry, line);
+                    return;
+                }
+                Answer::Await(job) => {
+                    self.activity = Activity::Waiting(job, line);
+                    return;
+                }
+            }
+        };
+        self.terminal.finish(code);
+        self.activity = Activity::Ready;
+        self.take_up_type_ahead(now);
+    }
+
+    fn invoke(&mut self, invocation: &Invocation, now: Instant) -> Answer {
+        let Some(command) = Command::named(&invocation.name) else { return Answer::ERROR };
+        let none = Arguments::default();
+        match &invocation.form {
+            Form::Execute => command.execute.map_or(Answer::ERROR, |run| run(self, &none, now)),
+            Form::Read => command.read.map_or(Answer::ERROR, |run| run(self, &none, now)),
+            Form::Write(typed) => match command.check(typed) {
+                Some((arguments, run)) => run(self, &arguments, now),
+                None => Answer::ERROR,
+            },
+            Form::Test => match command.test {
+                Some("") => Answer::OK,
+                Some(values) => {
+                    self.terminal.say(&[format!("{}: {values}", command.name)]);
+                    Answer::OK
+                }
+                None => Answer::ERROR,
+            },
+        }
+    }
+
+    /// An octet of a text (commands.md §2, +SMTPBODY).
+    fn typed_text(&mut self, octet: u8, now: Instant) {
+        const CTRL_Z: u8 = 0x1a;
+        const ESC: u8 = 0x1b;
+        if self.terminal.editor.is_second_half_of_line_end(octet) {
+            return;
+        }
+        let backspace = self.terminal.registers.backspace;
+        let Activity::Text(entry, _) = &mut self.activity else { return };
+        let entered = match octet {
+            CTRL_Z if entry.too_long => Entered::TooLong,
+            CTRL_Z => Entered::Text(std::mem::take(&mut entry.text)),
+            ESC => Entered::Cancelled,
+            _ => {
+                match octet {
+                    _ if entry.too_long => {}
+                    0x7f => drop(entry.text.pop()),
+                    _ if octet == backspace => drop(entry.text.pop()),
+                    _ if entry.text.len() == entry.octets_max => {
+                        entry.too_long = true;
+                        entry.text = Vec::new();
+                    }
+                    _ => entry.text.push(octet),
+                }
+                return self.terminal.echo(octet);
+            }
+        };
+        if let Activity::Text(entry, line) = std::mem::replace(&mut self.activity, Activity::Ready) {
+            let code = (entry.take)(self, entered);
+            self.resume(code, line, now);
+        }
+    }
+
+    /// Ends the pending command, if there is one.
+    fn finish_pending(&mut self, code: Code, now: Instant) {
+        if let Activity::Waiting(_, line) = std::mem::replace(&mut self.activity, Activity::Ready) {
+            self.resume(code, line, now);
+        }
+    }
+
+    /// Goes on with a line after one of its commands.
+    fn resume(&mut self, code: Code, line: CommandLine, now: Instant) {
+        match code {
+            Code::Ok => self.execute(line, now),
+            Code::Error => {
+                self.terminal.finish(Code::Error);
+                self.take_up_type_ahead(now);
+            }
+        }
+    }
+
+    fn is_pending(&self, job: Job) -> bool {
+        matches!(&self.activity, Activity::Waiting(pending, _) if *pending == job)
+    }
+
+    /// A STOP was typed while the command that it stops was pending: that one ends with ERROR, the STOP with OK, and
+    /// what else was typed comes after them (commands.md §1, choice).
+    fn stop_pending(&mut self, now: Instant) {
+        self.stop_sending();
+        self.activity = Activity::Ready;
+        self.terminal.finish(Code::Error);
+        for &octet in STOP_SENDING {
+            self.terminal.echo(octet);
+        }
+        self.terminal.echo(self.terminal.registers.line_end);
+        self.terminal.finish(Code::Ok);
+        self.take_up_type_ahead(now);
+    }
+
+    /// Takes what was typed meanwhile as if it were typed now.
+    fn take_up_type_ahead(&mut self, now: Instant) {
+        let TypeAhead { octets, lines_lost, overflowed } = std::mem::take(&mut self.type_ahead);
+        for octet in octets {
+            self.typed(octet, now);
+        }
+        if overflowed {
+            // Each lost line gets its ERROR; the last may not be complete.
+            for _ in 0..lines_lost {
+                self.terminal.editor.spoil();
+                self.typed(self.terminal.registers.line_end, now);
+            }
+            self.terminal.editor.spoil();
+        }
+    }
+
+    /// Shows an unsolicited result code as soon as the line is free.
+    fn urc(&mut self, line: impl Into<String>, now: Instant) {
+        if self.urcs.lines.is_empty() {
+            self.urcs.since = now;
+        }
+        self.urcs.lines.push_back(line.into());
+    }
+
+    /// Never inside an answer; inside a line that is being typed only after a while.
+    fn show_urcs(&mut self, now: Instant) {
+        let in_line = self.terminal.editor.is_in_line() && now < self.urcs.since + URC_DELAY_MAX;
+        if self.takes_lines() && !in_line {
+            for line in std::mem::take(&mut self.urcs.lines) {
+                self.terminal.say(&[line]);
+            }
+        }
+    }
+
+    fn new_link(&mut self) -> LinkId {
+        self.links_opened += 1;
+        LinkId(self.links_opened)
+    }
+}
+
+/// What the terminal's octets are taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expects {
+    /// A command line.
+    Line,
+    /// A text, ended by Ctrl-Z.
+    Text,
+    /// Nothing now: a command is pending, and what is typed is kept for later.
+    Nothing,
+}
+
+/// The line that stops a pending AT+SMTPSEND.
+const STOP_SENDING: &[u8] = b"AT+SMTPSTOP";
+
+impl TypeAhead {
+    /// Keeps an octet. True when it completed a line that is kept whole.
+    fn push(&mut self, octet: u8, line_end: u8) -> bool {
+        let ends_line = octet == line_end || octet == b'\n';
+        if !self.overflowed && self.octets.len() < TYPE_AHEAD_OCTETS_MAX {
+            self.octets.push(octet);
+            return ends_line;
+        }
+        if !self.overflowed {
+            // What there is of the line that did not fit is no line.
+            let kept =
+                self.octets.iter().rposition(|octet| matches!(octet, b'\r' | b'\n')).map_or(0, |at| at + 1);
+            self.octets.truncate(kept);
+            self.overflowed = true;
+        }
+        self.lines_lost += usize::from(ends_line);
+        false
+    }
+
+    /// Whether the line completed last stops `job`; it is taken out then.
+    fn take_stop(&mut self, job: Job) -> bool {
+        let stop = match job {
+            Job::SmtpGreeting => STOP_SENDING,
+        };
+        let Some((_, complete)) = self.octets.split_last() else { return false };
+        let start = complete.iter().rposition(|octet| matches!(octet, b'\r' | b'\n')).map_or(0, |at| at + 1);
+        let line = complete.get(start..).unwrap_or_default();
+        let is_stop = line.trim_ascii().eq_ignore_ascii_case(stop);
+        if is_stop {
+            self.octets.truncate(start);
+        }
+        is_stop
+    }
+}
