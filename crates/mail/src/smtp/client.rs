@@ -235,8 +235,9 @@ pub struct Client {
     replies: ReplyReader,
     extensions: Extensions,
     secured: bool,
-    /// The commands of the transaction: MAIL, RCPT for each recipient, DATA. Replies come in the order of commands.
     envelope: Envelope,
+    /// Under [`BadRecipient::Skip`], the refused recipient not told yet: the last one is the outcome if none is left.
+    skipped: Option<Failure>,
     outputs: VecDeque<Output<Event>>,
     deadline: Option<Instant>,
 }
@@ -262,6 +263,7 @@ enum State {
     Ended,
 }
 
+/// The commands of the transaction: MAIL, RCPT for each recipient, DATA. Replies come in their order.
 #[derive(Default)]
 struct Envelope {
     commands: Vec<(Step, Command)>,
@@ -284,6 +286,7 @@ impl Client {
             extensions: Extensions::default(),
             secured: false,
             envelope: Envelope::default(),
+            skipped: None,
             outputs: VecDeque::new(),
             deadline: Some(now + IDLE_MAX),
         }
@@ -441,12 +444,15 @@ impl Client {
                 }
                 None => {
                     let failure = Failure::BadRecipient { address, reply: None };
-                    match self.order.bad_recipient {
-                        BadRecipient::Fail => return self.finish(Err(failure), now),
-                        BadRecipient::Skip => self.outputs.push_back(Output::Event(Event::Skipped(failure))),
+                    if self.order.bad_recipient == BadRecipient::Fail {
+                        return self.finish(Err(failure), now);
                     }
+                    self.skip(failure);
                 }
             }
+        }
+        if recipients.is_empty() {
+            return self.fail_for_want_of_recipients(now);
         }
         let mut envelope = Envelope::default();
         envelope.commands.push((
@@ -464,9 +470,6 @@ impl Client {
         }
         envelope.commands.push((Step::Data, Command::Data));
         self.envelope = envelope;
-        if self.envelope.addresses.is_empty() {
-            return self.no_recipient_left(now);
-        }
         self.say_envelope();
         self.enter(State::Envelope, now);
     }
@@ -515,11 +518,13 @@ impl Client {
                     if self.order.bad_recipient == BadRecipient::Fail {
                         return self.refuse_envelope(failure, now);
                     }
-                    self.outputs.push_back(Output::Event(Event::Skipped(failure)));
-                    let all_answered = self.envelope.answered > self.envelope.addresses.len();
-                    if all_answered && self.envelope.accepted == 0 {
-                        return self.no_recipient_left(now);
+                    self.skip(failure);
+                }
+                if self.envelope.answered > self.envelope.addresses.len() {
+                    if self.envelope.accepted == 0 {
+                        return self.fail_for_want_of_recipients(now);
                     }
+                    self.tell_skipped();
                 }
             }
             Step::Data if reply.code == 354 => {
@@ -533,10 +538,21 @@ impl Client {
         self.enter(State::Envelope, now);
     }
 
-    /// Under [`BadRecipient::Skip`], when each recipient was told as skipped.
-    fn no_recipient_left(&mut self, now: Instant) {
-        let address = self.envelope.addresses.last().cloned().unwrap_or_default();
-        self.refuse_envelope(Failure::BadRecipient { address, reply: None }, now);
+    fn skip(&mut self, failure: Failure) {
+        self.tell_skipped();
+        self.skipped = Some(failure);
+    }
+
+    fn tell_skipped(&mut self) {
+        let event = self.skipped.take().map(|failure| Output::Event(Event::Skipped(failure)));
+        self.outputs.extend(event);
+    }
+
+    /// Every recipient was refused, the last of them by what is the outcome now.
+    fn fail_for_want_of_recipients(&mut self, now: Instant) {
+        let none = || Failure::BadRecipient { address: String::new(), reply: None };
+        let failure = self.skipped.take().unwrap_or_else(none);
+        self.refuse_envelope(failure, now);
     }
 
     /// The mail will not be sent; answers to what was pipelined are still to come.
