@@ -36,6 +36,17 @@ pub enum NameCase {
     Folded,
 }
 
+impl NameCase {
+    /// What two names must have alike to be one name. Names are in order when their keys are.
+    #[must_use]
+    pub fn key(self, name: &Name) -> String {
+        match self {
+            Self::Told => name.as_str().to_owned(),
+            Self::Folded => name.as_str().to_lowercase(),
+        }
+    }
+}
+
 /// The folders a fresh drive starts with (commands.md §4).
 pub const FIRST_FOLDERS: [&str; 4] = ["Picture", "Audio", "Video", "VideoCall"];
 
