@@ -18,6 +18,35 @@ pub struct Calendar {
 impl Calendar {
     /// The modem's time when nobody has set it: `80/01/06,00:00:00`.
     pub const UNSET: Self = Self { unix_s: 315_964_800, zone_quarters: 0 };
+
+    /// Reads `yy/MM/dd,hh:mm:ss` with a zone behind it (`+32`), or in the zone `zone_quarters`. `None` for what is no
+    /// such time.
+    #[must_use]
+    pub fn parse(text: &[u8], zone_quarters: i32) -> Option<Self> {
+        let (time, zone) = text.split_at_checked("yy/MM/dd,hh:mm:ss".len())?;
+        let &[y1, y2, b'/', m1, m2, b'/', d1, d2, b',', h1, h2, b':', n1, n2, b':', s1, s2] = time else {
+            return None;
+        };
+        let two =
+            |a: u8, b: u8| (a.is_ascii_digit() && b.is_ascii_digit()).then(|| (a - b'0') * 10 + b - b'0');
+        let zone_quarters = match zone {
+            [] => zone_quarters,
+            &[sign @ (b'+' | b'-'), a, b] => {
+                let quarters = i32::from(two(a, b)?);
+                let quarters = if sign == b'-' { -quarters } else { quarters };
+                (-47..=48).contains(&quarters).then_some(quarters)?
+            }
+            _ => return None,
+        };
+        // GPS time, and with it the modules' calendar, begins in 1980.
+        let year = i32::from(two(y1, y2)?);
+        let year = if year >= 80 { 1900 + year } else { 2000 + year };
+        let month = Month::try_from(two(m1, m2)?).ok()?;
+        let date = time::Date::from_calendar_date(year, month, two(d1, d2)?).ok()?;
+        let time = Time::from_hms(two(h1, h2)?, two(n1, n2)?, two(s1, s2)?).ok()?;
+        let local_s = PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp();
+        Some(Self { unix_s: local_s - i64::from(zone_quarters) * 15 * 60, zone_quarters })
+    }
 }
 
 /// Runs from the moment it was set.
@@ -40,33 +69,9 @@ impl Clock {
         format!("{year:02}/{month:02}/{day:02},{:02}:{:02}:{:02}{zone:+03}", t.hour(), t.minute(), t.second())
     }
 
-    /// Sets it from `yy/MM/dd,hh:mm:ss`, with a zone (`+32`) or keeping the present one. `None` for what is no such
-    /// time; nothing has changed then.
+    /// Sets it as [`Calendar::parse`] reads a time. `None` for what is no time; nothing has changed then.
     pub(crate) fn set(&mut self, text: &[u8], now: Instant) -> Option<()> {
-        let (time, zone) = text.split_at_checked("yy/MM/dd,hh:mm:ss".len())?;
-        let &[y1, y2, b'/', m1, m2, b'/', d1, d2, b',', h1, h2, b':', n1, n2, b':', s1, s2] = time else {
-            return None;
-        };
-        let two =
-            |a: u8, b: u8| (a.is_ascii_digit() && b.is_ascii_digit()).then(|| (a - b'0') * 10 + b - b'0');
-        let zone_quarters = match zone {
-            [] => self.set_to.zone_quarters,
-            &[sign @ (b'+' | b'-'), a, b] => {
-                let quarters = i32::from(two(a, b)?);
-                let quarters = if sign == b'-' { -quarters } else { quarters };
-                (-47..=48).contains(&quarters).then_some(quarters)?
-            }
-            _ => return None,
-        };
-        // GPS time, and with it the modules' calendar, begins in 1980.
-        let year = i32::from(two(y1, y2)?);
-        let year = if year >= 80 { 1900 + year } else { 2000 + year };
-        let month = Month::try_from(two(m1, m2)?).ok()?;
-        let date = time::Date::from_calendar_date(year, month, two(d1, d2)?).ok()?;
-        let time = Time::from_hms(two(h1, h2)?, two(n1, n2)?, two(s1, s2)?).ok()?;
-        let local = PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp();
-        let unix_s = local - i64::from(zone_quarters) * 15 * 60;
-        *self = Self::new(Calendar { unix_s, zone_quarters }, now);
+        *self = Self::new(Calendar::parse(text, self.set_to.zone_quarters)?, now);
         Some(())
     }
 

@@ -5,7 +5,7 @@
 
 use super::{Run, files, general, network, smtp};
 use crate::limits::{BODY_OCTETS_MAX, CONTEXTS_MAX};
-use crate::terminal::grammar::Argument;
+use crate::terminal::grammar::{Argument, CommandLine, Form, Invocation};
 use std::fmt::Write as _;
 
 /// A command, with the forms it has.
@@ -44,6 +44,16 @@ pub enum ParameterKind {
     Octets(usize),
     /// A name or path, with or without quotes; no CR, LF or NUL.
     Name,
+}
+
+/// The forms of a command (commands.md, "Notation").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the reference's own word for it")]
+pub enum FormKind {
+    Execute,
+    Read,
+    Write,
+    Test,
 }
 
 /// Arguments that fit their parameters.
@@ -137,6 +147,18 @@ impl Command {
         Some((Arguments::check(parameters, typed)?, run))
     }
 
+    /// Which forms it has.
+    pub fn form_kinds(&self) -> impl Iterator<Item = FormKind> {
+        [
+            self.execute.is_some().then_some(FormKind::Execute),
+            self.read.is_some().then_some(FormKind::Read),
+            self.write.is_some().then_some(FormKind::Write),
+            self.test.is_some().then_some(FormKind::Test),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// How its forms are typed, such as `AT+SMTPSRV="server"[,port]`; the test form is left out.
     #[must_use]
     pub fn forms(&self) -> Vec<String> {
@@ -154,6 +176,23 @@ impl Command {
         }
         forms
     }
+}
+
+/// The commands on a line and their forms, as far as it can be read; whether they exist is not asked.
+#[must_use]
+pub fn forms_on(line: &[u8]) -> Vec<(String, FormKind)> {
+    let mut forms = Vec::new();
+    let Some(mut line) = CommandLine::new(line.to_vec()) else { return forms };
+    while let Ok(Some(Invocation { name, form })) = line.next_command() {
+        let kind = match form {
+            Form::Execute => FormKind::Execute,
+            Form::Read => FormKind::Read,
+            Form::Write(_) => FormKind::Write,
+            Form::Test => FormKind::Test,
+        };
+        forms.push((name, kind));
+    }
+    forms
 }
 
 fn parameter_list(parameters: &[Parameter]) -> String {
