@@ -40,3 +40,25 @@ pub const SERVER_HELD_OCTETS_MAX: usize = 64 * 1024;
 
 /// Most recipients of one message that a server takes, unless told otherwise (RFC 5321 §4.5.3.1.8).
 pub const RECIPIENTS_MAX: usize = 100;
+
+// POP3.
+
+/// Longest line of a POP3 response or listing that is read, without its line end. RFC 2449 §4 asks for 512; real
+/// greetings and error texts are longer.
+pub const RESPONSE_LINE_OCTETS_MAX: usize = 2_048;
+
+/// Most lines of a CAPA listing: a dozen keywords are in use, with room.
+pub const CAPABILITIES_MAX: usize = 128;
+
+/// Most lines of a LIST or UIDL listing. They are handed on one by one, never held; the bound ends an endless one.
+pub const LISTING_LINES_MAX: usize = 1_000_000;
+
+/// Most octets that arrive for the header section of one message. A server without TOP sends the whole message, of
+/// which the rest is read and dropped; POP3 has no way to stop it but to end the session.
+pub const HEADER_TEXT_OCTETS_MAX: usize = 16 * 1024 * 1024;
+
+/// Most octets of commands that a POP3 server keeps while it is still sending the response to an earlier one.
+pub const PIPELINED_OCTETS_MAX: usize = 64 * 1024;
+
+/// How long a POP3 server waits for its client. RFC 1939 §3 forbids less than ten minutes.
+pub const AUTOLOGOUT: Duration = Duration::from_secs(600);

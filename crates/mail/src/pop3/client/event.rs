@@ -1,0 +1,136 @@
+//! What a client tells its owner: answers, refusals, and why a session ended.
+
+use super::Request;
+use crate::limits::{HEADER_TEXT_OCTETS_MAX, IDLE_MAX};
+use crate::pop3::response::{BadResponse, Response};
+use std::fmt;
+
+/// What the owner of a session gets to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Requests can be made.
+    LoggedIn,
+    /// The answer to [`Request::Stat`].
+    Stat {
+        /// How many messages there are.
+        count: u32,
+        /// How many octets they have together, as the server says.
+        octets: u64,
+    },
+    /// A message of a [`Request::List`].
+    ListEntry {
+        /// Its number, from 1.
+        id: u32,
+        /// Its size, as the server says; what RETR brings may be more or less.
+        octets: u64,
+    },
+    /// A message of a [`Request::Uidl`].
+    UniqueId {
+        /// Its number, from 1.
+        id: u32,
+        /// Its identifier: printable ASCII without spaces.
+        unique: String,
+    },
+    /// No more entries; the request is answered.
+    ListEnd,
+    /// The next octets of a text, as they are in the message: at most what arrived at once.
+    Content(Vec<u8>),
+    /// The text is complete; the request is answered.
+    ContentEnd,
+    /// The request is answered, and there is nothing more to say.
+    Done,
+    /// The server said -ERR to a request. The session stays open for the next one.
+    Refused {
+        /// What was asked.
+        request: Request,
+        /// What the server said to it.
+        response: Response,
+    },
+    /// QUIT was answered with +OK: what was marked is deleted. The last event.
+    LoggedOut,
+    /// The session is over for any other reason, and nothing was deleted, unless it ended while QUIT was waiting for
+    /// its answer: then nobody knows. The last event.
+    Ended(Failure),
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The link was lost, or could not be had.
+    #[error("the link was lost")]
+    Lost,
+    /// The server ended the session while nothing was asked of it, in its own words.
+    #[error("the server ended the session: {0}")]
+    Released(Response),
+    /// Nothing arrived for [`IDLE_MAX`].
+    #[error("no answer to {0} within {secs} s", secs = IDLE_MAX.as_secs())]
+    Silent(Step),
+    /// What arrived is not POP3. Without a step, nothing was asked.
+    #[error("{}{reason}", .step.map(|step| format!("{step}: ")).unwrap_or_default())]
+    Malformed {
+        /// What it was taken for an answer to.
+        step: Option<Step>,
+        /// What is wrong with it.
+        reason: BadResponse,
+    },
+    /// More than [`HEADER_TEXT_OCTETS_MAX`] arrived for one header section.
+    #[error("over {HEADER_TEXT_OCTETS_MAX} octets for the header section of message {0}")]
+    HeaderTooLong(u32),
+    /// The greeting was -ERR.
+    #[error("not greeted: {0}")]
+    GreetingRefused(Response),
+    /// TLS is demanded, and the server does not say that it has it.
+    #[error("the server offers no TLS")]
+    TlsNotOffered,
+    /// TLS is demanded, and the server refused it.
+    #[error("TLS refused: {0}")]
+    TlsRefused(Response),
+    /// The handshake failed; its owner knows why.
+    #[error("the TLS handshake failed")]
+    TlsFailed,
+    /// -ERR to USER.
+    #[error("user refused: {0}")]
+    RefusedUser(Response),
+    /// -ERR to PASS or APOP. Its [`Response::code`] tells a wrong password from a locked maildrop, if the server does.
+    #[error("log-in refused: {0}")]
+    RefusedPassword(Response),
+    /// -ERR to QUIT: some of what was marked was not deleted (RFC 1939 §6).
+    #[error("not all deleted: {0}")]
+    QuitRefused(Response),
+}
+
+/// What an answer is awaited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The opened link: a greeting.
+    Greeting,
+    /// CAPA.
+    Capa,
+    /// STLS.
+    Stls,
+    /// The TLS handshake.
+    Handshake,
+    /// USER.
+    User,
+    /// PASS.
+    Pass,
+    /// APOP.
+    Apop,
+    /// What the owner asked for.
+    Request(Request),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "the opened link",
+            Self::Capa => "CAPA",
+            Self::Stls => "STLS",
+            Self::Handshake => "the TLS handshake",
+            Self::User => "USER",
+            Self::Pass => "PASS",
+            Self::Apop => "APOP",
+            Self::Request(request) => request.command().keyword(),
+        })
+    }
+}

@@ -1,0 +1,550 @@
+//! The server's end of a POP3 session (RFC 1939): states, marks and listings are kept here; who may log in, and what
+//! the messages are, is a [`Service`]'s to say. A service can also have things go wrong ([`Reaction`]).
+//!
+//! Memory: one command line, the numbers of the messages, and a portion of the one being sent. The owner does well not
+//! to read from a link that it can't write to.
+//!
+//! Deliberately not here: accounts, locks and storage; SASL (see [`super`]).
+
+use super::apop;
+use super::capability::Capabilities;
+use super::command::Command;
+use super::response::Response;
+use super::top::TopCut;
+use crate::dot::DotStuffer;
+use crate::limits::{AUTOLOGOUT, CHUNK_OCTETS, COMMAND_LINE_OCTETS_MAX, PIPELINED_OCTETS_MAX};
+use crate::line::{Line, LineReader};
+use crate::machine::{Input, Instant, Machine, Output};
+use crate::secret::Secret;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+/// What happens in place of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// -ERR with this text, perhaps with a response code first. Where none can stand, inside a message, it is a cut.
+    Refuse(String),
+    /// No answer, to this and to anything after it.
+    Silence,
+    /// The link is closed without a word.
+    Cut,
+    /// These octets, in place of an answer; inside a message, before the next portion of it.
+    Garbage(Vec<u8>),
+}
+
+/// A message as listings show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Its size: the octets with CRLF line ends and without stuffed dots (RFC 1939 §11).
+    pub octets: u64,
+    /// Its unique identifier: 1 to 70 characters from 0x21 to 0x7E (RFC 1939 §7).
+    pub unique: String,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof<'a> {
+    /// By PASS.
+    Password(&'a Secret),
+    /// By APOP.
+    Digest {
+        /// What the greeting offered.
+        timestamp: &'a str,
+        /// What the client made of it.
+        digest: &'a str,
+    },
+}
+
+impl Proof<'_> {
+    /// Whether it proves knowledge of `password`.
+    #[must_use]
+    pub fn holds_for(&self, password: &Secret) -> bool {
+        match self {
+            Self::Password(given) => *given == password,
+            Self::Digest { timestamp, digest } => apop::digest(timestamp, password) == *digest,
+        }
+    }
+}
+
+/// The text of a message.
+pub trait Content {
+    /// The next octets of it, at most [`CHUNK_OCTETS`]; none at the end. Lines end with CRLF.
+    ///
+    /// # Errors
+    /// What happens in place of them.
+    fn read(&mut self) -> Result<Vec<u8>, Reaction>;
+}
+
+/// What a server serves, and what goes wrong with it. The error of each method is what happens in place of what was
+/// asked for.
+pub trait Service {
+    /// How a message is read.
+    type Content: Content;
+
+    /// The text of the greeting. A timestamp in it offers APOP (RFC 1939 §7).
+    ///
+    /// # Errors
+    /// What happens in place of a greeting.
+    fn greeting(&mut self) -> Result<String, Reaction>;
+
+    /// What CAPA lists. TOP, UIDL and STLS are unknown commands if they are not in it; STLS is left out under TLS.
+    fn capabilities(&self) -> Capabilities;
+
+    /// A well-formed command came, and is obeyed unless this objects. Here a user name may be refused.
+    ///
+    /// # Errors
+    /// What happens in place of obedience.
+    fn before(&mut self, _command: &Command) -> Result<(), Reaction> {
+        Ok(())
+    }
+
+    /// Somebody logs in: the messages, in the order of their numbers, which begin with 1.
+    ///
+    /// # Errors
+    /// A refusal, or trouble. Another log-in may follow.
+    fn log_in(&mut self, name: &[u8], proof: Proof<'_>) -> Result<Vec<Mail>, Reaction>;
+
+    /// Opens message number `id`, which is one of those listed, and not marked.
+    ///
+    /// # Errors
+    /// What happens in place of the message.
+    fn open(&mut self, id: u32) -> Result<Self::Content, Reaction>;
+
+    /// The client said QUIT: the messages of these numbers are deleted now (RFC 1939 §6). Never called otherwise.
+    ///
+    /// # Errors
+    /// What happens in place of the +OK. The session ends all the same.
+    fn commit(&mut self, marked: &[u32]) -> Result<(), Reaction>;
+}
+
+/// A session. See the module.
+pub struct Server<S: Service> {
+    service: S,
+    state: State,
+    timestamp: Option<String>,
+    is_secured: bool,
+    /// The response being sent, if it is of more than a line.
+    sending: Option<Sending<S::Content>>,
+    /// What arrived while it is being sent.
+    pipelined: Vec<u8>,
+    lines: LineReader,
+    /// When something last arrived or was sent.
+    progress: Instant,
+    outputs: VecDeque<Output<Infallible>>,
+}
+
+enum State {
+    Unopened,
+    /// RFC 1939 §4; with the name that USER gave.
+    Authorization {
+        name: Option<Vec<u8>>,
+    },
+    Handshake,
+    /// RFC 1939 §5.
+    Transaction(Maildrop),
+    /// After [`Reaction::Silence`].
+    Mute,
+    Ended,
+}
+
+enum Sending<C> {
+    Text {
+        content: C,
+        stuffer: DotStuffer,
+        cut: Option<TopCut>,
+    },
+    /// A listing, from the message at this index (0 for number 1).
+    Listing {
+        column: Column,
+        at: usize,
+    },
+}
+
+#[derive(Clone, Copy)]
+enum Column {
+    Octets,
+    Unique,
+}
+
+/// The messages of a session, each with its mark.
+struct Maildrop(Vec<(Mail, bool)>);
+
+impl<S: Service> Server<S> {
+    /// A session on a link that is not open yet.
+    pub const fn new(service: S) -> Self {
+        Self {
+            service,
+            state: State::Unopened,
+            timestamp: None,
+            is_secured: false,
+            sending: None,
+            pipelined: Vec::new(),
+            lines: LineReader::new(COMMAND_LINE_OCTETS_MAX),
+            progress: Instant::POWER_ON,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// What is being served.
+    pub const fn service(&self) -> &S {
+        &self.service
+    }
+
+    fn greet(&mut self) {
+        self.state = State::Authorization { name: None };
+        match self.service.greeting() {
+            Ok(text) => {
+                self.timestamp = apop::timestamp(&text).map(str::to_owned);
+                self.respond(text);
+            }
+            Err(reaction) => self.react(reaction),
+        }
+    }
+
+    /// Takes octets from the client.
+    fn receive(&mut self, octets: &[u8]) {
+        match self.state {
+            State::Mute => {}
+            // In clear, where TLS was to begin (CVE-2011-0411).
+            State::Handshake => self.end(),
+            _ if self.sending.is_some() => {
+                self.pipelined.extend_from_slice(octets);
+                self.bound_pipelined();
+            }
+            _ => {
+                self.lines.push(octets);
+                self.read_commands();
+            }
+        }
+    }
+
+    fn read_commands(&mut self) {
+        loop {
+            match self.state {
+                State::Ended | State::Mute => return self.lines.clear(),
+                State::Handshake if !self.lines.is_empty() => return self.end(),
+                _ if self.sending.is_some() => {
+                    self.pipelined = self.lines.take_rest();
+                    return self.bound_pipelined();
+                }
+                _ => {}
+            }
+            let obeyed = match self.lines.next_line() {
+                None => return,
+                Some(Line::TooLong) => Err(refusal("line too long")),
+                Some(Line::Whole(line)) => match Command::parse(line) {
+                    Ok(command) => self.obey(command),
+                    Err(bad) => Err(Reaction::Refuse(bad.to_string())),
+                },
+            };
+            if let Err(reaction) = obeyed {
+                self.react(reaction);
+            }
+        }
+    }
+
+    fn bound_pipelined(&mut self) {
+        if self.pipelined.len() > PIPELINED_OCTETS_MAX {
+            self.end();
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), Reaction> {
+        self.service.before(&command)?;
+        let capabilities = self.capabilities();
+        match (command, &mut self.state) {
+            (Command::Capa, _) => self.list_capabilities(),
+            (Command::Quit, State::Authorization { .. }) => {
+                self.respond("bye");
+                self.end();
+            }
+            (Command::Stls, State::Authorization { .. }) if capabilities.stls => {
+                self.respond("begin TLS");
+                self.outputs.push_back(Output::StartTls);
+                self.state = State::Handshake;
+            }
+            (Command::User(user), State::Authorization { name }) => {
+                *name = Some(user);
+                self.respond("and the password?");
+            }
+            (Command::Pass(password), State::Authorization { name }) => {
+                // A refused name must be given again.
+                let name = name.take().ok_or_else(|| refusal("USER first"))?;
+                let mails = self.service.log_in(&name, Proof::Password(&password))?;
+                self.welcome(mails);
+            }
+            (Command::Apop { name, digest }, State::Authorization { .. }) => {
+                let timestamp = self.timestamp.as_deref().ok_or_else(|| refusal("no APOP here"))?;
+                let mails = self.service.log_in(&name, Proof::Digest { timestamp, digest: &digest })?;
+                self.welcome(mails);
+            }
+            (Command::Noop, State::Transaction(_)) => self.respond(""),
+            (Command::Stat, State::Transaction(maildrop)) => {
+                let (count, octets) = maildrop.total();
+                self.respond(format!("{count} {octets}"));
+            }
+            (Command::List(id), State::Transaction(_)) => self.list(Column::Octets, id)?,
+            (Command::Uidl(id), State::Transaction(_)) if capabilities.uidl => {
+                self.list(Column::Unique, id)?;
+            }
+            (Command::Retr(id), State::Transaction(maildrop)) => {
+                maildrop.get(id)?;
+                self.send_text(id, None)?;
+            }
+            (Command::Top { id, lines }, State::Transaction(maildrop)) if capabilities.top => {
+                maildrop.get(id)?;
+                self.send_text(id, Some(TopCut::new(lines)))?;
+            }
+            (Command::Dele(id), State::Transaction(maildrop)) => {
+                maildrop.mark(id)?;
+                self.respond("marked");
+            }
+            (Command::Rset, State::Transaction(maildrop)) => {
+                maildrop.unmark();
+                self.respond("no marks");
+            }
+            (Command::Quit, State::Transaction(maildrop)) => {
+                match self.service.commit(&maildrop.marked()) {
+                    Ok(()) => self.respond("bye"),
+                    Err(reaction) => self.react(reaction),
+                }
+                if !matches!(self.state, State::Mute | State::Ended) {
+                    self.end();
+                }
+            }
+            _ => return Err(refusal("not here, or not now")),
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let all = self.service.capabilities();
+        Capabilities { stls: all.stls && !self.is_secured, ..all }
+    }
+
+    fn list_capabilities(&mut self) {
+        let mut lines = Response::positive("this can be done").to_octets();
+        for keyword in self.capabilities().keywords() {
+            lines.extend_from_slice(format!("{keyword}\r\n").as_bytes());
+        }
+        lines.extend_from_slice(b".\r\n");
+        self.transmit(lines);
+    }
+
+    fn welcome(&mut self, mails: Vec<Mail>) {
+        let maildrop = Maildrop(mails.into_iter().map(|mail| (mail, false)).collect());
+        let (count, octets) = maildrop.total();
+        self.state = State::Transaction(maildrop);
+        self.respond(format!("{count} messages, {octets} octets"));
+    }
+
+    fn list(&mut self, column: Column, id: Option<u32>) -> Result<(), Reaction> {
+        let State::Transaction(maildrop) = &self.state else { return Ok(()) };
+        if let Some(id) = id {
+            let entry = column.entry(id, maildrop.get(id)?);
+            self.respond(entry);
+        } else {
+            self.respond("one line each");
+            self.sending = Some(Sending::Listing { column, at: 0 });
+            self.send_more();
+        }
+        Ok(())
+    }
+
+    fn send_text(&mut self, id: u32, cut: Option<TopCut>) -> Result<(), Reaction> {
+        let content = self.service.open(id)?;
+        self.respond("here it is");
+        self.sending = Some(Sending::Text { content, stuffer: DotStuffer::default(), cut });
+        self.send_more();
+        Ok(())
+    }
+
+    /// Sends the next portion of a response of many lines.
+    fn send_more(&mut self) {
+        let mut wire = Vec::new();
+        let sent = match (self.sending.take(), &self.state) {
+            (Some(Sending::Text { content, stuffer, cut }), _) => {
+                send_text_portion(content, stuffer, cut, &mut wire)
+            }
+            (Some(Sending::Listing { column, at }), State::Transaction(maildrop)) => {
+                Ok(maildrop.list_portion(column, at, &mut wire).map(|at| Sending::Listing { column, at }))
+            }
+            _ => return,
+        };
+        self.transmit(wire);
+        match sent {
+            Ok(sending) => self.sending = sending,
+            Err(Reaction::Refuse(_)) => self.end(),
+            Err(reaction) => self.react(reaction),
+        }
+    }
+
+    fn react(&mut self, reaction: Reaction) {
+        match reaction {
+            Reaction::Refuse(text) => self.transmit(Response::negative(text).to_octets()),
+            Reaction::Silence => self.state = State::Mute,
+            Reaction::Cut => self.end(),
+            Reaction::Garbage(octets) => self.transmit(octets),
+        }
+    }
+
+    fn respond(&mut self, text: impl Into<String>) {
+        self.transmit(Response::positive(text).to_octets());
+    }
+
+    fn transmit(&mut self, octets: Vec<u8>) {
+        if !octets.is_empty() {
+            self.outputs.push_back(Output::Transmit(octets));
+        }
+    }
+
+    fn end(&mut self) {
+        self.outputs.push_back(Output::Close);
+        self.end_closed();
+    }
+
+    fn end_closed(&mut self) {
+        self.state = State::Ended;
+        self.sending = None;
+        self.pipelined = Vec::new();
+        self.lines.clear();
+    }
+}
+
+impl<S: Service> Machine for Server<S> {
+    type Event = Infallible;
+
+    fn handle(&mut self, input: Input<'_>, now: Instant) {
+        match (&self.state, input) {
+            (State::Ended, _) => {}
+            (_, Input::Closed) => self.end_closed(),
+            (State::Unopened, Input::Opened) => {
+                self.progress = now;
+                self.greet();
+            }
+            (State::Unopened, _) => {}
+            (State::Handshake, Input::Secured) => {
+                self.progress = now;
+                self.is_secured = true;
+                self.state = State::Authorization { name: None };
+            }
+            (_, Input::Received(octets)) if !octets.is_empty() => {
+                self.progress = now;
+                self.receive(octets);
+            }
+            (_, Input::Drained) if self.sending.is_some() => {
+                self.progress = now;
+                self.send_more();
+                if self.sending.is_none() {
+                    self.lines.push(&std::mem::take(&mut self.pipelined));
+                    self.read_commands();
+                }
+            }
+            // Without a word, and without a deletion (RFC 1939 §3).
+            (_, Input::DeadlinePassed) if self.deadline().is_some_and(|deadline| now >= deadline) => {
+                self.end();
+            }
+            _ => {}
+        }
+    }
+
+    fn poll(&mut self) -> Option<Output<Infallible>> {
+        self.outputs.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (!matches!(self.state, State::Unopened | State::Ended)).then(|| self.progress + AUTOLOGOUT)
+    }
+}
+
+fn refusal(text: &str) -> Reaction {
+    Reaction::Refuse(text.to_owned())
+}
+
+/// Reads from `content` until `wire` holds a good portion. Returns what is left to send.
+fn send_text_portion<C: Content>(
+    mut content: C,
+    mut stuffer: DotStuffer,
+    mut cut: Option<TopCut>,
+    wire: &mut Vec<u8>,
+) -> Result<Option<Sending<C>>, Reaction> {
+    while wire.len() < CHUNK_OCTETS {
+        let portion = match content.read() {
+            Ok(portion) => portion,
+            Err(Reaction::Garbage(octets)) => {
+                wire.extend_from_slice(&octets);
+                continue;
+            }
+            Err(reaction) => return Err(reaction),
+        };
+        stuffer.push(cut.as_mut().map_or(&portion, |cut| cut.push(&portion)), wire);
+        if portion.is_empty() || cut.as_ref().is_some_and(TopCut::has_ended) {
+            stuffer.finish(wire);
+            return Ok(None);
+        }
+    }
+    Ok(Some(Sending::Text { content, stuffer, cut }))
+}
+
+impl Maildrop {
+    /// The message of this number, unless it is marked.
+    fn get(&self, id: u32) -> Result<&Mail, Reaction> {
+        let at = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
+        match at.and_then(|at| self.0.get(at)) {
+            Some((mail, false)) => Ok(mail),
+            Some((_, true)) => Err(refusal("that message is marked as deleted")),
+            None => Err(refusal("no such message")),
+        }
+    }
+
+    fn mark(&mut self, id: u32) -> Result<(), Reaction> {
+        self.get(id)?;
+        let at = usize::try_from(id).unwrap_or(usize::MAX).saturating_sub(1);
+        if let Some((_, mark)) = self.0.get_mut(at) {
+            *mark = true;
+        }
+        Ok(())
+    }
+
+    fn unmark(&mut self) {
+        for (_, mark) in &mut self.0 {
+            *mark = false;
+        }
+    }
+
+    /// The numbers of the messages that are marked.
+    fn marked(&self) -> Vec<u32> {
+        (1..).zip(&self.0).filter_map(|(id, (_, mark))| mark.then_some(id)).collect()
+    }
+
+    /// Count and octets of the messages that are not marked.
+    fn total(&self) -> (usize, u64) {
+        let left = self.0.iter().filter(|(_, mark)| !mark);
+        left.fold((0, 0), |(count, octets), (mail, _)| (count + 1, mail.octets.saturating_add(octets)))
+    }
+
+    /// Writes a portion of a listing, from the message at `at` on. Returns where to go on, unless that was the end.
+    fn list_portion(&self, column: Column, mut at: usize, wire: &mut Vec<u8>) -> Option<usize> {
+        while wire.len() < CHUNK_OCTETS {
+            let Some((mail, mark)) = self.0.get(at) else {
+                wire.extend_from_slice(b".\r\n");
+                return None;
+            };
+            at += 1;
+            if !mark {
+                wire.extend_from_slice(column.entry(at, mail).as_bytes());
+                wire.extend_from_slice(b"\r\n");
+            }
+        }
+        Some(at)
+    }
+}
+
+impl Column {
+    fn entry(self, id: impl std::fmt::Display, mail: &Mail) -> String {
+        match self {
+            Self::Octets => format!("{id} {}", mail.octets),
+            Self::Unique => format!("{id} {}", mail.unique),
+        }
+    }
+}
