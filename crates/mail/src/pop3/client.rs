@@ -1,5 +1,5 @@
 //! The client's end of a POP3 session (RFC 1939). It logs in by itself; after that its owner makes requests, one at a
-//! time. The two functions to read are [`Client::enter`], which says a line, and [`Client::on_response`], which
+//! time. The two functions to read are `Client::enter`, which says a line, and `Client::on_response`, which
 //! decides what comes next.
 //!
 //! Memory: a line, and what arrived since the owner last polled. Texts and listings are passed on as they arrive; the
@@ -8,9 +8,10 @@
 //! Deliberately not here: the wait for the link itself and its words when there is none; what a message means;
 //! SASL (see [`super`]).
 
-pub mod event;
+mod event;
 
-use self::event::{Event, Failure, Step};
+pub use self::event::{Event, Failure, Step};
+
 use super::apop;
 use super::capability::Capabilities;
 use super::command::Command;

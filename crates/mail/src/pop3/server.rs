@@ -288,15 +288,15 @@ impl<S: Service> Server<S> {
                 self.list(Column::Unique, id)?;
             }
             (Command::Retr(id), State::Transaction(maildrop)) => {
-                maildrop.get(id)?;
+                maildrop.unmarked(id)?;
                 self.send_text(id, None)?;
             }
             (Command::Top { id, lines }, State::Transaction(maildrop)) if capabilities.top => {
-                maildrop.get(id)?;
+                maildrop.unmarked(id)?;
                 self.send_text(id, Some(TopCut::new(lines)))?;
             }
             (Command::Dele(id), State::Transaction(maildrop)) => {
-                maildrop.mark(id)?;
+                maildrop.unmarked(id)?.1 = true;
                 self.respond("marked");
             }
             (Command::Rset, State::Transaction(maildrop)) => {
@@ -339,9 +339,9 @@ impl<S: Service> Server<S> {
     }
 
     fn list(&mut self, column: Column, id: Option<u32>) -> Result<(), Reaction> {
-        let State::Transaction(maildrop) = &self.state else { return Ok(()) };
+        let State::Transaction(maildrop) = &mut self.state else { return Ok(()) };
         if let Some(id) = id {
-            let entry = column.entry(id, maildrop.get(id)?);
+            let entry = column.entry(id, &maildrop.unmarked(id)?.0);
             self.respond(entry);
         } else {
             self.respond("one line each");
@@ -473,7 +473,7 @@ fn send_text_portion<C: Content>(
             Ok(portion) => portion,
             Err(Reaction::Garbage(octets)) => {
                 wire.extend_from_slice(&octets);
-                continue;
+                break;
             }
             Err(reaction) => return Err(reaction),
         };
@@ -487,23 +487,14 @@ fn send_text_portion<C: Content>(
 }
 
 impl Maildrop {
-    /// The message of this number, unless it is marked.
-    fn get(&self, id: u32) -> Result<&Mail, Reaction> {
+    /// The message of this number with its mark, which is not set.
+    fn unmarked(&mut self, id: u32) -> Result<&mut (Mail, bool), Reaction> {
         let at = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
-        match at.and_then(|at| self.0.get(at)) {
-            Some((mail, false)) => Ok(mail),
+        match at.and_then(|at| self.0.get_mut(at)) {
             Some((_, true)) => Err(refusal("that message is marked as deleted")),
+            Some(unmarked) => Ok(unmarked),
             None => Err(refusal("no such message")),
         }
-    }
-
-    fn mark(&mut self, id: u32) -> Result<(), Reaction> {
-        self.get(id)?;
-        let at = usize::try_from(id).unwrap_or(usize::MAX).saturating_sub(1);
-        if let Some((_, mark)) = self.0.get_mut(at) {
-            *mark = true;
-        }
-        Ok(())
     }
 
     fn unmark(&mut self) {

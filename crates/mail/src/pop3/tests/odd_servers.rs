@@ -1,0 +1,650 @@
+//! The client, told word by word what a server says.
+
+use crate::limits::{
+    CAPABILITIES_MAX, HEADER_TEXT_OCTETS_MAX, IDLE_MAX, LISTING_LINES_MAX, RESPONSE_LINE_OCTETS_MAX,
+};
+use crate::machine::{Input, Instant, Machine, Output};
+use crate::pop3::client::{Account, BadAccount, Busy, Client, Event, Failure, Request, Security, Step};
+use crate::pop3::response::{BadResponse, Response, ResponseCode};
+use crate::secret::Secret;
+use proptest::prelude::*;
+use std::time::Duration;
+
+/// A client and all that it wanted since the last look.
+struct Session {
+    client: Client,
+    now: Instant,
+    said: String,
+    events: Vec<Event>,
+    begun_tls: bool,
+    is_closed: bool,
+}
+
+impl Session {
+    fn new(apop: bool, security: Security) -> Self {
+        let account = Account::new("un", Secret::new("tiger"), apop).unwrap();
+        let client = Client::new(account, security);
+        let (said, events) = (String::new(), Vec::new());
+        let mut session =
+            Self { client, now: Instant::from_ms(1_000), said, events, begun_tls: false, is_closed: false };
+        session.tell(Input::Opened);
+        session
+    }
+
+    /// A session that is logged in, and has been looked at.
+    fn logged_in() -> Self {
+        let mut session = Self::new(false, Security::AsOpened);
+        for (server, client) in
+            [("+OK hi\r\n", "USER un\r\n"), ("+OK\r\n", "PASS tiger\r\n"), ("+OK\r\n", "")]
+        {
+            assert_eq!(session.hear(server), client);
+        }
+        assert_eq!(session.events(), [Event::LoggedIn]);
+        session
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.client.handle(input, self.now);
+        while let Some(output) = self.client.poll() {
+            match output {
+                Output::Transmit(octets) => self.said.push_str(std::str::from_utf8(&octets).unwrap()),
+                Output::StartTls => self.begun_tls = true,
+                Output::Close => self.is_closed = true,
+                Output::Event(event) => match (self.events.last_mut(), event) {
+                    (Some(Event::Content(before)), Event::Content(more)) => before.extend(more),
+                    (_, event) => self.events.push(event),
+                },
+            }
+        }
+    }
+
+    /// The server says something; what the client says to it.
+    fn hear(&mut self, server: &str) -> String {
+        self.tell(Input::Received(server.as_bytes()));
+        std::mem::take(&mut self.said)
+    }
+
+    fn ask(&mut self, request: Request) -> String {
+        self.client.request(request, self.now).unwrap();
+        self.tell(Input::Drained);
+        std::mem::take(&mut self.said)
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Why it ended; that it did, and closed the link.
+    fn failure(&mut self) -> Failure {
+        assert!(self.is_closed);
+        assert_eq!(self.client.deadline(), None);
+        match self.events.pop() {
+            Some(Event::Ended(failure)) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn malformed(step: Step, reason: BadResponse) -> Failure {
+    Failure::Malformed { step: Some(step), reason }
+}
+
+fn asked(request: Request, reason: BadResponse) -> Failure {
+    malformed(Step::Request(request), reason)
+}
+
+const GREETING_WITH_STAMP: &str = "+OK ready <1896.697170952@dbc.mtview.ca.us>\r\n";
+
+#[test]
+fn tls_required_and_no_capa_means_no_log_in() {
+    let mut session = Session::new(true, Security::Stls);
+    assert_eq!(session.hear(GREETING_WITH_STAMP), "CAPA\r\n");
+    assert_eq!(session.hear("-ERR what?\r\n"), "QUIT\r\n");
+    assert_eq!(session.failure(), Failure::TlsNotOffered);
+}
+
+#[test]
+fn tls_required_and_not_listed_or_refused_means_no_log_in() {
+    let mut session = Session::new(false, Security::Stls);
+    session.hear("+OK\r\n");
+    assert_eq!(session.hear("+OK\r\nUSER\r\n.\r\n"), "QUIT\r\n");
+    assert_eq!(session.failure(), Failure::TlsNotOffered);
+
+    let mut session = Session::new(false, Security::Stls);
+    session.hear("+OK\r\n");
+    assert_eq!(session.hear("+OK\r\nSTLS\r\n.\r\n"), "STLS\r\n");
+    assert_eq!(session.hear("-ERR no\r\n"), "QUIT\r\n");
+    assert_eq!(session.failure(), Failure::TlsRefused(Response::negative("no")));
+}
+
+#[test]
+fn tls_if_offered_goes_on_without() {
+    for capa in ["-ERR what?\r\n", "+OK\r\nTOP\r\n.\r\n"] {
+        let mut session = Session::new(true, Security::StlsIfOffered);
+        session.hear(GREETING_WITH_STAMP);
+        assert!(session.hear(capa).starts_with("APOP un "));
+        let mut session = Session::new(true, Security::StlsIfOffered);
+        session.hear("+OK\r\n");
+        assert_eq!(session.hear(capa), "USER un\r\n");
+    }
+}
+
+#[test]
+fn capabilities_are_asked_again_under_tls() {
+    let mut session = Session::new(false, Security::Stls);
+    session.hear("+OK\r\n");
+    session.hear("+OK\r\nSTLS\r\nTOP\r\n.\r\n");
+    assert_eq!(session.hear("+OK begin\r\n"), "");
+    assert!(session.begun_tls);
+    session.tell(Input::Secured);
+    assert_eq!(session.hear(""), "CAPA\r\n");
+    // No TOP any more.
+    assert_eq!(session.hear("+OK\r\nSTLS\r\nUSER\r\n.\r\n"), "USER un\r\n");
+    session.hear("+OK\r\n");
+    session.hear("+OK\r\n");
+    assert_eq!(session.ask(Request::Headers(1)), "RETR 1\r\n");
+}
+
+#[test]
+fn what_comes_in_clear_behind_stls_is_no_answer_under_tls() {
+    for behind in ["+OK injected\r\n", "+"] {
+        for apart in [false, true] {
+            let mut session = Session::new(false, Security::Stls);
+            session.hear("+OK\r\n");
+            session.hear("+OK\r\nSTLS\r\n.\r\n");
+            if apart {
+                session.hear("+OK begin\r\n");
+                session.hear(behind);
+            } else {
+                session.hear(&format!("+OK begin\r\n{behind}"));
+            }
+            assert_eq!(session.failure(), malformed(Step::Handshake, BadResponse::Unasked));
+        }
+    }
+}
+
+#[test]
+fn a_failed_handshake_is_told_apart_from_a_lost_link() {
+    let mut session = Session::new(false, Security::Stls);
+    session.hear("+OK\r\n");
+    session.hear("+OK\r\nSTLS\r\n.\r\n");
+    session.hear("+OK\r\n");
+    session.tell(Input::Closed);
+    assert_eq!(session.events(), [Event::Ended(Failure::TlsFailed)]);
+}
+
+#[test]
+fn apop_when_asked_for_and_offered_and_never_the_password_after_it() {
+    let mut session = Session::new(true, Security::AsOpened);
+    let said = session.hear(GREETING_WITH_STAMP);
+    assert!(said.starts_with("APOP un ") && said.len() == "APOP un ".len() + 34, "{said}");
+    assert_eq!(session.hear("-ERR no\r\n"), "QUIT\r\n");
+    assert_eq!(session.failure(), Failure::RefusedPassword(Response::negative("no")));
+
+    let mut session = Session::new(false, Security::AsOpened);
+    assert_eq!(session.hear(GREETING_WITH_STAMP), "USER un\r\n");
+}
+
+#[test]
+fn a_malformed_timestamp_means_no_apop() {
+    for greeting in
+        ["+OK <>\r\n", "+OK <1896@>\r\n", "+OK <18 96@b>\r\n", "+OK <18\u{e9}96@b>\r\n", "+OK 1@b\r\n"]
+    {
+        let mut session = Session::new(true, Security::AsOpened);
+        assert_eq!(session.hear(greeting), "USER un\r\n", "{greeting:?}");
+    }
+}
+
+#[test]
+fn a_refused_user_and_a_refused_password_are_told_apart() {
+    let mut session = Session::new(false, Security::AsOpened);
+    session.hear("+OK\r\n");
+    assert_eq!(session.hear("-ERR who?\r\n"), "QUIT\r\n");
+    assert_eq!(session.failure(), Failure::RefusedUser(Response::negative("who?")));
+
+    let mut session = Session::new(false, Security::AsOpened);
+    session.hear("+OK\r\n");
+    session.hear("+OK\r\n");
+    assert_eq!(session.hear("-ERR [AUTH] tiger is wrong\r\n"), "QUIT\r\n");
+    let failure = session.failure();
+    assert_eq!(failure.to_string(), "log-in refused: -ERR [AUTH] *** is wrong");
+    assert!(!format!("{failure:?}{:?}", session.client).contains("tiger"));
+}
+
+#[test]
+fn response_codes_are_kept() {
+    for (text, code) in [
+        ("[IN-USE] busy", ResponseCode::InUse),
+        ("[LOGIN-DELAY] later", ResponseCode::LoginDelay),
+        ("[SYS/TEMP] later", ResponseCode::SysTemp),
+        ("[SYS/PERM] never", ResponseCode::SysPerm),
+        ("[AUTH] no", ResponseCode::Auth),
+    ] {
+        let mut session = Session::new(false, Security::AsOpened);
+        session.hear("+OK\r\n");
+        session.hear("+OK\r\n");
+        session.hear(&format!("-ERR {text}\r\n"));
+        let Failure::RefusedPassword(response) = session.failure() else { panic!() };
+        assert_eq!(response.code(), Some(code));
+        assert_eq!(response.to_string(), format!("-ERR {text}"));
+    }
+}
+
+#[test]
+fn a_greeting_that_is_none() {
+    let mut session = Session::new(false, Security::AsOpened);
+    assert_eq!(session.hear("-ERR full\r\n"), "");
+    assert_eq!(session.failure(), Failure::GreetingRefused(Response::negative("full")));
+    for greeting in ["220 smtp\r\n", "\r\n", "* OK imap\r\n", "\0\u{ff}\r\n"] {
+        let mut session = Session::new(false, Security::AsOpened);
+        assert_eq!(session.hear(greeting), "");
+        assert_eq!(session.failure(), malformed(Step::Greeting, BadResponse::NoStatus));
+    }
+}
+
+#[test]
+fn a_line_without_an_end() {
+    let mut session = Session::new(false, Security::AsOpened);
+    session.hear(&"+OK ".repeat(RESPONSE_LINE_OCTETS_MAX));
+    assert_eq!(session.failure(), malformed(Step::Greeting, BadResponse::LineTooLong));
+}
+
+#[test]
+fn a_line_end_in_user_name_or_password_is_refused_here() {
+    for bad in ["a\r", "a\nb", "a\0"] {
+        assert_eq!(Account::new(bad, Secret::new("p"), false).unwrap_err(), BadAccount::User);
+        assert_eq!(Account::new("u", Secret::new(bad), false).unwrap_err(), BadAccount::Password);
+    }
+    assert_eq!(Account::new("", Secret::new("p"), false).unwrap_err(), BadAccount::User);
+    assert!(Account::new("u \u{e9}", Secret::default(), true).is_ok());
+}
+
+#[test]
+fn a_bare_ok_to_every_command() {
+    for request in [Request::Stat, Request::List(Some(1)), Request::Uidl(Some(1))] {
+        let mut session = Session::logged_in();
+        session.ask(request);
+        session.hear("+OK\r\n");
+        assert_eq!(session.failure(), asked(request, BadResponse::NoNumbers));
+    }
+    for request in [Request::Delete(1), Request::Reset] {
+        let mut session = Session::logged_in();
+        session.ask(request);
+        session.hear("+OK\r\n");
+        assert_eq!(session.events(), [Event::Done]);
+    }
+    for request in [Request::List(None), Request::Uidl(None), Request::Headers(1), Request::Retrieve(1)] {
+        let mut session = Session::logged_in();
+        session.ask(request);
+        session.hear("+OK\r\n");
+        session.now = session.now + IDLE_MAX;
+        session.tell(Input::DeadlinePassed);
+        assert_eq!(session.failure(), Failure::Silent(Step::Request(request)));
+    }
+    let mut session = Session::logged_in();
+    session.ask(Request::Quit);
+    session.hear("+OK\r\n");
+    assert!(session.is_closed);
+    assert_eq!(session.events(), [Event::LoggedOut]);
+}
+
+#[test]
+fn numbers_out_of_range_and_of_another_message() {
+    for (request, answer) in [
+        (Request::Stat, "+OK 4294967296 1\r\n"),
+        (Request::Stat, "+OK 1 18446744073709551616\r\n"),
+        (Request::Stat, "+OK -1 0\r\n"),
+        (Request::Stat, "+OK 1\r\n"),
+        (Request::List(Some(1)), "+OK 2 100\r\n"),
+        (Request::List(Some(1)), "+OK 1 big\r\n"),
+        (Request::List(None), "+OK\r\n0 1\r\n"),
+        (Request::List(None), "+OK\r\nrubbish\r\n"),
+        (Request::List(None), "+OK\r\n\r\n"),
+        (Request::Uidl(None), "+OK\r\n1\r\n"),
+    ] {
+        let mut session = Session::logged_in();
+        session.ask(request);
+        session.hear(answer);
+        assert_eq!(session.failure(), asked(request, BadResponse::NoNumbers), "{answer:?}");
+    }
+}
+
+#[test]
+fn listings_empty_and_odd() {
+    let mut session = Session::logged_in();
+    assert_eq!(session.ask(Request::List(None)), "LIST\r\n");
+    session.hear("+OK 0 messages\r\n.\r\n");
+    assert_eq!(session.events(), [Event::ListEnd]);
+    session.ask(Request::List(None));
+    session.hear("+OK\n1 100\n7 200 extra\n..8 300\n");
+    // The stuffed dot goes; what is left of it is no number.
+    assert_eq!(session.failure(), asked(Request::List(None), BadResponse::NoNumbers));
+    let first = [Event::ListEntry { id: 1, octets: 100 }, Event::ListEntry { id: 7, octets: 200 }];
+    assert_eq!(session.events(), first);
+
+    let mut session = Session::logged_in();
+    assert_eq!(session.ask(Request::Uidl(Some(3))), "UIDL 3\r\n");
+    session.hear("+OK 3 abc\r\n");
+    assert_eq!(session.events(), [Event::UniqueId { id: 3, unique: "abc".into() }, Event::ListEnd]);
+}
+
+#[test]
+fn a_million_entries_and_not_one_more() {
+    let mut session = Session::logged_in();
+    session.ask(Request::List(None));
+    session.hear("+OK\r\n");
+    let (thousand, mut entries) = ("1 1\r\n".repeat(1_000), 0);
+    for _ in 0..LISTING_LINES_MAX / 1_000 {
+        session.hear(&thousand);
+        entries += session.events().len();
+    }
+    assert_eq!(entries, LISTING_LINES_MAX);
+    session.hear("1 1\r\n");
+    assert_eq!(session.failure(), asked(Request::List(None), BadResponse::Endless));
+}
+
+#[test]
+fn capabilities_without_an_end() {
+    let mut session = Session::new(false, Security::StlsIfOffered);
+    session.hear("+OK\r\n");
+    session.hear(&format!("+OK\r\n{}", "X-Y\r\n".repeat(CAPABILITIES_MAX + 1)));
+    assert_eq!(session.failure(), malformed(Step::Capa, BadResponse::Endless));
+}
+
+#[test]
+fn a_text_comes_through_as_it_is() {
+    let mut session = Session::logged_in();
+    assert_eq!(session.ask(Request::Retrieve(2)), "RETR 2\r\n");
+    session.hear("+OK\r\n..a\r\n...\r\nb\0c\rd\n.\r\ne\u{e9}\r\n\r\n.\r\n");
+    let text = ".a\r\n..\r\nb\0c\rd\n.\r\ne\u{e9}\r\n\r\n";
+    assert_eq!(session.events(), [Event::Content(text.into()), Event::ContentEnd]);
+    session.ask(Request::Retrieve(2));
+    session.hear("+OK\r\n.\r\n");
+    assert_eq!(session.events(), [Event::ContentEnd]);
+}
+
+#[test]
+fn a_long_text_is_never_held() {
+    let mut session = Session::logged_in();
+    session.client.request(Request::Retrieve(1), session.now).unwrap();
+    session.tell(Input::Received(b"+OK\r\n"));
+    // One line of 100 MB.
+    let wire = vec![b'x'; 1 << 20];
+    for _ in 0..100 {
+        session.client.handle(Input::Received(&wire), session.now);
+        let Some(Output::Event(Event::Content(portion))) = session.client.poll() else { panic!() };
+        assert!(portion.len() <= wire.len() && portion.capacity() <= wire.len());
+        assert_eq!(session.client.poll(), None);
+    }
+    session.tell(Input::Received(b"\r\n.\r\n"));
+    assert_eq!(session.events(), [Event::Content(b"\r\n".to_vec()), Event::ContentEnd]);
+}
+
+#[test]
+fn only_the_header_section_is_passed_on() {
+    let mut session = Session::logged_in();
+    assert_eq!(session.ask(Request::Headers(1)), "TOP 1 0\r\n");
+    session.hear("+OK\r\nA: 1\r\n\r\nbody\r\n.\r\n");
+    assert_eq!(session.events(), [Event::Content(b"A: 1\r\n\r\n".to_vec()), Event::ContentEnd]);
+    // It has TOP, so a refusal is about the message.
+    session.ask(Request::Headers(9));
+    assert_eq!(session.hear("-ERR no such message\r\n"), "");
+    let response = Response::negative("no such message");
+    assert_eq!(session.events(), [Event::Refused { request: Request::Headers(9), response }]);
+}
+
+#[test]
+fn a_server_without_top_is_asked_once() {
+    let mut session = Session::logged_in();
+    session.ask(Request::Headers(9));
+    assert_eq!(session.hear("-ERR unknown command\r\n"), "RETR 9\r\n");
+    session.hear("-ERR no such message\r\n");
+    let response = Response::negative("no such message");
+    assert_eq!(session.events(), [Event::Refused { request: Request::Headers(9), response }]);
+    // Nothing is known yet: it may have been the message.
+    assert_eq!(session.ask(Request::Headers(1)), "TOP 1 0\r\n");
+    assert_eq!(session.hear("-ERR unknown command\r\n"), "RETR 1\r\n");
+    session.hear("+OK\r\nA: 1\r\n\r\nbo");
+    session.hear("dy\r\n.\r\n");
+    assert_eq!(session.events(), [Event::Content(b"A: 1\r\n\r\n".to_vec()), Event::ContentEnd]);
+    assert_eq!(session.ask(Request::Headers(2)), "RETR 2\r\n");
+}
+
+#[test]
+fn a_header_section_without_an_end() {
+    let mut session = Session::logged_in();
+    session.ask(Request::Headers(1));
+    session.hear("+OK\r\n");
+    let portion = "x".repeat(1 << 20);
+    for _ in 0..HEADER_TEXT_OCTETS_MAX >> 20 {
+        session.hear(&portion);
+        assert!(!session.is_closed);
+        session.events();
+    }
+    session.hear("x");
+    assert_eq!(session.failure(), Failure::HeaderTooLong(1));
+}
+
+#[test]
+fn a_refused_request_leaves_the_session_open() {
+    for request in [
+        Request::Stat,
+        Request::List(None),
+        Request::List(Some(9)),
+        Request::Uidl(None),
+        Request::Retrieve(9),
+        Request::Delete(9),
+        Request::Reset,
+    ] {
+        let mut session = Session::logged_in();
+        session.ask(request);
+        session.hear("-ERR tiger\r\n");
+        let response = Response::negative("***");
+        assert_eq!(session.events(), [Event::Refused { request, response }]);
+        session.ask(Request::Stat);
+        session.hear("+OK 2 320\r\n");
+        assert_eq!(session.events(), [Event::Stat { count: 2, octets: 320 }]);
+    }
+}
+
+#[test]
+fn a_refused_quit_is_told() {
+    let mut session = Session::logged_in();
+    session.ask(Request::Quit);
+    session.hear("-ERR some deleted messages not removed\r\n");
+    let response = Response::negative("some deleted messages not removed");
+    assert_eq!(session.failure(), Failure::QuitRefused(response));
+}
+
+#[test]
+fn one_request_at_a_time() {
+    let mut session = Session::new(false, Security::AsOpened);
+    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    let mut session = Session::logged_in();
+    session.ask(Request::Stat);
+    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    session.tell(Input::Closed);
+    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    assert_eq!(session.hear(""), "");
+}
+
+#[test]
+fn a_server_that_goes_away() {
+    for said in ["", "+OK", "+OK\r\n", "+OK\r\nsome", "+OK\r\nsome\r\n."] {
+        let mut session = Session::logged_in();
+        session.ask(Request::Retrieve(1));
+        session.hear(said);
+        session.events();
+        session.tell(Input::Closed);
+        assert_eq!(session.events(), [Event::Ended(Failure::Lost)]);
+        assert!(!session.is_closed);
+    }
+    let mut idle = Session::logged_in();
+    assert_eq!(idle.client.deadline(), None);
+    idle.tell(Input::Closed);
+    assert_eq!(idle.events(), [Event::Ended(Failure::Lost)]);
+}
+
+#[test]
+fn octets_that_nobody_asked_for() {
+    let mut session = Session::logged_in();
+    session.hear("-ERR autologout\r\n");
+    assert_eq!(session.failure(), Failure::Released(Response::negative("autologout")));
+    session.tell(Input::Closed);
+    assert_eq!(session.events(), []);
+
+    let unasked = Failure::Malformed { step: None, reason: BadResponse::Unasked };
+    let mut session = Session::logged_in();
+    session.hear("+OK 99 99\r\n");
+    assert_eq!(session.failure(), unasked);
+
+    let mut session = Session::logged_in();
+    session.ask(Request::Retrieve(1));
+    session.hear("+OK\r\n.\r\n+OK 99 99\r\n");
+    assert_eq!(session.failure(), unasked);
+
+    let mut session = Session::logged_in();
+    session.hear("+OK 9");
+    assert_eq!(session.ask(Request::Stat), "");
+    assert_eq!(session.failure(), unasked);
+}
+
+#[test]
+fn thirty_seconds_without_progress_at_every_step() {
+    let steps: [(&[&str], Option<Request>, Step); 8] = [
+        (&[], None, Step::Greeting),
+        (&["+OK\r\n"], None, Step::Capa),
+        (&["+OK\r\n", "+OK\r\nSTLS\r\n.\r\n"], None, Step::Stls),
+        (&["+OK\r\n", "+OK\r\nSTLS\r\n.\r\n", "+OK\r\n"], None, Step::Handshake),
+        (&["+OK\r\n", "-ERR\r\n"], None, Step::User),
+        (&["+OK\r\n", "-ERR\r\n", "+OK\r\n"], None, Step::Pass),
+        (&["+OK\r\n", "-ERR\r\n", "+OK\r\n", "+OK\r\n"], Some(Request::Stat), Step::Request(Request::Stat)),
+        (&["+OK\r\n", "-ERR\r\n", "+OK\r\n", "+OK\r\n"], Some(Request::Quit), Step::Request(Request::Quit)),
+    ];
+    for (said, request, step) in steps {
+        let mut session = Session::new(false, Security::StlsIfOffered);
+        for line in said {
+            session.hear(line);
+        }
+        if let Some(request) = request {
+            session.ask(request);
+        }
+        assert_eq!(session.client.deadline(), Some(session.now + IDLE_MAX));
+        session.now = session.now + (IDLE_MAX - Duration::from_millis(1));
+        session.tell(Input::DeadlinePassed);
+        assert!(!session.is_closed, "early, {step}");
+        session.now = session.now + Duration::from_millis(1);
+        session.tell(Input::DeadlinePassed);
+        let failure = session.failure();
+        assert_eq!(failure, Failure::Silent(step));
+        assert_eq!(failure.to_string(), format!("no answer to {step} within 30 s"));
+    }
+}
+
+#[test]
+fn a_slow_server_is_no_silent_one() {
+    let mut session = Session::logged_in();
+    session.ask(Request::Retrieve(1));
+    for octet in ["+", "O", "K", "\r", "\n", "a", "\r", "\n", ".", "\r", "\n"] {
+        session.now = session.now + Duration::from_secs(29);
+        session.tell(Input::DeadlinePassed);
+        session.hear(octet);
+    }
+    assert_eq!(session.events(), [Event::Content(b"a\r\n".to_vec()), Event::ContentEnd]);
+    assert_eq!(session.client.deadline(), None);
+}
+
+#[test]
+fn nothing_happens_before_the_opening_or_after_the_end() {
+    let account = Account::new("un", Secret::new("tiger"), false).unwrap();
+    let mut client = Client::new(account, Security::AsOpened);
+    for input in [Input::Received(b"+OK\r\n"), Input::Secured, Input::Drained, Input::DeadlinePassed] {
+        client.handle(input, Instant::POWER_ON);
+        assert_eq!((client.poll(), client.deadline()), (None, None));
+    }
+    client.handle(Input::Closed, Instant::POWER_ON);
+    assert_eq!(client.poll(), Some(Output::Event(Event::Ended(Failure::Lost))));
+    for input in [Input::Opened, Input::Received(b"+OK\r\n"), Input::Closed, Input::DeadlinePassed] {
+        client.handle(input, Instant::from_ms(1_000_000));
+        assert_eq!((client.poll(), client.deadline()), (None, None));
+    }
+}
+
+/// What a server may say: POP3 for the most part.
+fn any_words() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "+OK",
+        "-ERR",
+        " ",
+        "1",
+        "2 320",
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        ".",
+        "..",
+        ".\r\n",
+        "STLS\r\n",
+        "A: 1\r\n",
+        "<1@b>",
+        "+OK\r\n",
+        "-ERR no\r\n",
+        "+OK 1 1\r\n",
+        "\0",
+        "x",
+    ]);
+    prop::collection::vec(word, 0..12).prop_map(|words| words.concat())
+}
+
+fn any_request() -> impl Strategy<Value = Request> {
+    prop::sample::select(vec![
+        Request::Stat,
+        Request::List(None),
+        Request::List(Some(1)),
+        Request::Uidl(None),
+        Request::Uidl(Some(1)),
+        Request::Headers(1),
+        Request::Retrieve(1),
+        Request::Delete(1),
+        Request::Reset,
+        Request::Quit,
+    ])
+}
+
+proptest! {
+    #[test]
+    fn portions_make_no_difference(
+        log_in in prop_oneof![
+            4 => Just("+OK <1@b>\r\n+OK\r\n+OK\r\n".to_owned()),
+            2 => any_words().prop_map(|words| format!("+OK\r\n+OK\r\nSTLS\r\n.\r\n+OK\r\n{words}")),
+            1 => any_words(),
+        ],
+        security in prop::sample::select(vec![Security::AsOpened, Security::StlsIfOffered, Security::Stls]),
+        apop in any::<bool>(),
+        rounds in prop::collection::vec((any_request(), any_words()), 0..4),
+    ) {
+        let run = |portion: usize| {
+            let mut session = Session::new(apop, security);
+            let mut refused = Vec::new();
+            let hear = |session: &mut Session, words: &str| {
+                for octets in words.as_bytes().chunks(portion) {
+                    session.tell(Input::Received(octets));
+                    session.tell(Input::DeadlinePassed);
+                }
+                session.tell(Input::Secured);
+            };
+            hear(&mut session, &log_in);
+            for (request, words) in &rounds {
+                refused.push(session.client.request(*request, session.now));
+                hear(&mut session, words);
+            }
+            session.tell(Input::Closed);
+            (session.said, session.events, session.begun_tls, session.is_closed, refused)
+        };
+        let whole = run(usize::MAX);
+        prop_assert_eq!(run(1), whole.clone());
+        prop_assert_eq!(run(3), whole);
+    }
+}
