@@ -5,7 +5,6 @@
 
 use crate::secret::Secret;
 use md5::{Digest, Md5};
-use std::fmt::Write as _;
 
 /// The timestamp of a greeting: a message identifier in angle brackets, which are part of it. Only a well-formed one
 /// (RFC 5322 §3.6.4, printable and with both sides of its `@`): a lax client can be made to digest what an attacker
@@ -27,11 +26,7 @@ pub fn timestamp(greeting: &str) -> Option<&str> {
 #[must_use]
 pub fn digest(timestamp: &str, password: &Secret) -> String {
     let sum = Md5::new().chain_update(timestamp).chain_update(password.reveal()).finalize();
-    sum.iter().fold(String::with_capacity(32), |mut hex, octet| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{octet:02x}");
-        hex
-    })
+    format!("{:032x}", u128::from_be_bytes(sum.into()))
 }
 
 #[cfg(test)]

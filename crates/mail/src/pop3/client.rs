@@ -5,12 +5,13 @@
 //! Memory: a line, and what arrived since the owner last polled. Texts and listings are passed on as they arrive; the
 //! owner polls until `None` after everything it tells the machine.
 //!
-//! Deliberately not here: the wait for the link itself and its words when there is none; what a message means;
-//! SASL (see [`super`]).
+//! Deliberately not here: why a link could not be had; what a message means; SASL (see [`super`]).
 
 mod event;
 
 pub use self::event::{Event, Failure, Step};
+/// STLS in the place of STARTTLS.
+pub use crate::smtp::client::Security;
 
 use super::apop;
 use super::capability::Capabilities;
@@ -23,15 +24,14 @@ use crate::limits::{
 };
 use crate::line::{Line, LineReader};
 use crate::machine::{Input, Instant, Machine, Output};
-use crate::secret::Secret;
+use crate::sasl::Credentials;
 use crate::smtp::reply::printable;
 use std::collections::VecDeque;
 
 /// Who logs in, and how.
 #[derive(Clone, Debug)]
 pub struct Account {
-    user: Vec<u8>,
-    password: Secret,
+    credentials: Credentials,
     apop: bool,
 }
 
@@ -52,28 +52,16 @@ impl Account {
     ///
     /// # Errors
     /// A line end in either would smuggle in a command.
-    pub fn new(user: impl Into<Vec<u8>>, password: Secret, apop: bool) -> Result<Self, BadAccount> {
-        let user = user.into();
+    pub fn new(credentials: Credentials, apop: bool) -> Result<Self, BadAccount> {
         let breaks_line = |octets: &[u8]| octets.iter().any(|b| b"\r\n\0".contains(b));
-        if user.is_empty() || breaks_line(&user) {
+        if credentials.user.is_empty() || breaks_line(&credentials.user) {
             return Err(BadAccount::User);
         }
-        if breaks_line(password.reveal()) {
+        if breaks_line(credentials.password.reveal()) {
             return Err(BadAccount::Password);
         }
-        Ok(Self { user, password, apop })
+        Ok(Self { credentials, apop })
     }
-}
-
-/// What protects the session from being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Security {
-    /// Whatever the link had when it was opened: nothing, or TLS from the first octet.
-    AsOpened,
-    /// STLS if CAPA offers it; an attacker on the way can prevent that.
-    StlsIfOffered,
-    /// STLS, or no log-in.
-    Stls,
 }
 
 /// What the owner of a session can ask for. Messages are numbered from 1.
@@ -170,9 +158,9 @@ enum Top {
 }
 
 impl Client {
-    /// A session on a link that is not open yet.
+    /// A session on a link that is being opened from `now` on.
     #[must_use]
-    pub const fn new(account: Account, security: Security) -> Self {
+    pub const fn new(account: Account, security: Security, now: Instant) -> Self {
         Self {
             account,
             security,
@@ -182,7 +170,7 @@ impl Client {
             top: Top::Untried,
             state: State::Unopened,
             lines: LineReader::new(RESPONSE_LINE_OCTETS_MAX),
-            progress: Instant::POWER_ON,
+            progress: now,
             outputs: VecDeque::new(),
         }
     }
@@ -213,11 +201,14 @@ impl Client {
             Step::Handshake => return self.outputs.push_back(Output::StartTls),
             Step::Capa => Command::Capa,
             Step::Stls => Command::Stls,
-            Step::User => Command::User(self.account.user.clone()),
-            Step::Pass => Command::Pass(self.account.password.clone()),
+            Step::User => Command::User(self.account.credentials.user.clone()),
+            Step::Pass => Command::Pass(self.account.credentials.password.clone()),
             Step::Apop => Command::Apop {
-                name: self.account.user.clone(),
-                digest: apop::digest(self.timestamp.as_deref().unwrap_or_default(), &self.account.password),
+                name: self.account.credentials.user.clone(),
+                digest: apop::digest(
+                    self.timestamp.as_deref().unwrap_or_default(),
+                    &self.account.credentials.password,
+                ),
             },
             Step::Request(Request::Headers(id)) if matches!(self.top, Top::Doubted | Top::Missing) => {
                 Command::Retr(id)
@@ -234,7 +225,7 @@ impl Client {
                 self.timestamp = apop::timestamp(&response.text).map(str::to_owned);
                 match self.security {
                     Security::AsOpened => self.log_in(),
-                    Security::StlsIfOffered | Security::Stls => self.enter(Step::Capa),
+                    Security::WhenOffered | Security::Required => self.enter(Step::Capa),
                 }
             }
             (Step::Greeting, false) => self.fail(Failure::GreetingRefused(response)),
@@ -245,7 +236,7 @@ impl Client {
             // No CAPA, nothing known: RFC 2449 is younger than many servers.
             (Step::Capa, false) => self.on_capabilities(),
             (Step::Stls, true) => self.enter(Step::Handshake),
-            (Step::Stls, false) if self.security == Security::Stls => {
+            (Step::Stls, false) if self.security == Security::Required => {
                 self.part(Failure::TlsRefused(response));
             }
             (Step::Stls, false) => self.log_in(),
@@ -307,7 +298,7 @@ impl Client {
             self.log_in();
         } else if self.capabilities.stls {
             self.enter(Step::Stls);
-        } else if self.security == Security::Stls {
+        } else if self.security == Security::Required {
             self.part(Failure::TlsNotOffered);
         } else {
             self.log_in();
@@ -369,7 +360,7 @@ impl Client {
         }
         let response = match Response::parse(line) {
             Ok(response) if response.is_positive => response,
-            Ok(response) => response.without(&self.account.password),
+            Ok(response) => response.without(&self.account.credentials.password),
             Err(reason) => return self.malformed(reason),
         };
         match self.state {
@@ -490,28 +481,24 @@ impl Machine for Client {
             (State::Response(Step::Handshake), Input::Closed) => {
                 self.end_closed(Event::Ended(Failure::TlsFailed));
             }
+            (State::Unopened, Input::Closed) => self.end_closed(Event::Ended(Failure::NotOpened)),
             (_, Input::Closed) => self.end_closed(Event::Ended(Failure::Lost)),
             (State::Unopened, Input::Opened) => {
                 self.progress = now;
                 self.enter(Step::Greeting);
             }
-            (State::Unopened, _) => {}
             (State::Response(Step::Handshake), Input::Secured) => {
                 self.progress = now;
                 self.on_secured();
             }
-            (_, Input::Received(octets)) if !octets.is_empty() => {
+            (_, Input::Received(octets)) if !octets.is_empty() && !matches!(self.state, State::Unopened) => {
                 self.progress = now;
                 self.receive(octets);
             }
-            (_, Input::DeadlinePassed) => {
-                if let (Some(step), Some(deadline)) = (self.awaited(), self.deadline())
-                    && now >= deadline
-                {
-                    self.fail(Failure::Silent(step));
-                }
+            (_, Input::DeadlinePassed) if self.deadline().is_some_and(|deadline| now >= deadline) => {
+                self.fail(self.awaited().map_or(Failure::NotOpened, Failure::Silent));
             }
-            (_, Input::Opened | Input::Secured | Input::Received(_) | Input::Drained) => {}
+            _ => {}
         }
     }
 
@@ -520,7 +507,7 @@ impl Machine for Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.awaited().map(|_| self.progress + IDLE_MAX)
+        (!matches!(self.state, State::Idle | State::Ended)).then(|| self.progress + IDLE_MAX)
     }
 }
 

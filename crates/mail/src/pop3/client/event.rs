@@ -56,7 +56,10 @@ pub enum Event {
 /// Why a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The link was lost, or could not be had.
+    /// The link was not open within [`IDLE_MAX`], or was closed while opening.
+    #[error("no connection")]
+    NotOpened,
+    /// The link was lost.
     #[error("the link was lost")]
     Lost,
     /// The server ended the session while nothing was asked of it, in its own words.

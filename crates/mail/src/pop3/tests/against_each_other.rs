@@ -6,6 +6,7 @@ use crate::machine::{Input, Instant, Machine, Output};
 use crate::pop3::client::{Account, Client, Event, Failure, Request, Security, Step};
 use crate::pop3::response::{BadResponse, Response, ResponseCode};
 use crate::pop3::server::Server;
+use crate::sasl::Credentials;
 use crate::secret::Secret;
 
 const MAIL_1: &[u8] = b"Subject: one\r\n\r\n.dot\r\n..\r\n.\r\nend\r\n";
@@ -23,9 +24,10 @@ struct World {
 
 impl World {
     fn new(user: &str, apop: bool, security: Security) -> Self {
-        let account = Account::new(user, Secret::new("tiger"), apop).unwrap();
+        let credentials = Credentials { user: user.into(), password: Secret::new("tiger") };
+        let account = Account::new(credentials, apop).unwrap();
         let post = Post { has_stls: security != Security::AsOpened, ..Post::new(&[MAIL_1, MAIL_2]) };
-        let (client, server) = (Client::new(account, security), Server::new(post));
+        let (client, server) = (Client::new(account, security, Instant::POWER_ON), Server::new(post));
         let mut world = Self { client, server, now: Instant::POWER_ON, events: Vec::new() };
         world.client.handle(Input::Opened, world.now);
         world.server.handle(Input::Opened, world.now);
@@ -113,8 +115,8 @@ fn a_session_from_log_in_to_quit() {
     for (apop, security) in [
         (false, Security::AsOpened),
         (true, Security::AsOpened),
-        (false, Security::StlsIfOffered),
-        (true, Security::Stls),
+        (false, Security::WhenOffered),
+        (true, Security::Required),
     ] {
         let mut world = World::new("un", apop, security);
         assert_eq!(world.events(), [Event::LoggedIn]);

@@ -6,9 +6,14 @@ use crate::limits::{
 use crate::machine::{Input, Instant, Machine, Output};
 use crate::pop3::client::{Account, BadAccount, Busy, Client, Event, Failure, Request, Security, Step};
 use crate::pop3::response::{BadResponse, Response, ResponseCode};
+use crate::sasl::Credentials;
 use crate::secret::Secret;
 use proptest::prelude::*;
 use std::time::Duration;
+
+fn account(user: &str, password: &str, apop: bool) -> Result<Account, BadAccount> {
+    Account::new(Credentials { user: user.into(), password: Secret::new(password) }, apop)
+}
 
 /// A client and all that it wanted since the last look.
 struct Session {
@@ -22,11 +27,11 @@ struct Session {
 
 impl Session {
     fn new(apop: bool, security: Security) -> Self {
-        let account = Account::new("un", Secret::new("tiger"), apop).unwrap();
-        let client = Client::new(account, security);
+        let account = account("un", "tiger", apop).unwrap();
+        let now = Instant::from_ms(1_000);
+        let client = Client::new(account, security, now);
         let (said, events) = (String::new(), Vec::new());
-        let mut session =
-            Self { client, now: Instant::from_ms(1_000), said, events, begun_tls: false, is_closed: false };
+        let mut session = Self { client, now, said, events, begun_tls: false, is_closed: false };
         session.tell(Input::Opened);
         session
     }
@@ -97,7 +102,7 @@ const GREETING_WITH_STAMP: &str = "+OK ready <1896.697170952@dbc.mtview.ca.us>\r
 
 #[test]
 fn tls_required_and_no_capa_means_no_log_in() {
-    let mut session = Session::new(true, Security::Stls);
+    let mut session = Session::new(true, Security::Required);
     assert_eq!(session.hear(GREETING_WITH_STAMP), "CAPA\r\n");
     assert_eq!(session.hear("-ERR what?\r\n"), "QUIT\r\n");
     assert_eq!(session.failure(), Failure::TlsNotOffered);
@@ -105,12 +110,12 @@ fn tls_required_and_no_capa_means_no_log_in() {
 
 #[test]
 fn tls_required_and_not_listed_or_refused_means_no_log_in() {
-    let mut session = Session::new(false, Security::Stls);
+    let mut session = Session::new(false, Security::Required);
     session.hear("+OK\r\n");
     assert_eq!(session.hear("+OK\r\nUSER\r\n.\r\n"), "QUIT\r\n");
     assert_eq!(session.failure(), Failure::TlsNotOffered);
 
-    let mut session = Session::new(false, Security::Stls);
+    let mut session = Session::new(false, Security::Required);
     session.hear("+OK\r\n");
     assert_eq!(session.hear("+OK\r\nSTLS\r\n.\r\n"), "STLS\r\n");
     assert_eq!(session.hear("-ERR no\r\n"), "QUIT\r\n");
@@ -120,10 +125,10 @@ fn tls_required_and_not_listed_or_refused_means_no_log_in() {
 #[test]
 fn tls_if_offered_goes_on_without() {
     for capa in ["-ERR what?\r\n", "+OK\r\nTOP\r\n.\r\n"] {
-        let mut session = Session::new(true, Security::StlsIfOffered);
+        let mut session = Session::new(true, Security::WhenOffered);
         session.hear(GREETING_WITH_STAMP);
         assert!(session.hear(capa).starts_with("APOP un "));
-        let mut session = Session::new(true, Security::StlsIfOffered);
+        let mut session = Session::new(true, Security::WhenOffered);
         session.hear("+OK\r\n");
         assert_eq!(session.hear(capa), "USER un\r\n");
     }
@@ -131,7 +136,7 @@ fn tls_if_offered_goes_on_without() {
 
 #[test]
 fn capabilities_are_asked_again_under_tls() {
-    let mut session = Session::new(false, Security::Stls);
+    let mut session = Session::new(false, Security::Required);
     session.hear("+OK\r\n");
     session.hear("+OK\r\nSTLS\r\nTOP\r\n.\r\n");
     assert_eq!(session.hear("+OK begin\r\n"), "");
@@ -149,7 +154,7 @@ fn capabilities_are_asked_again_under_tls() {
 fn what_comes_in_clear_behind_stls_is_no_answer_under_tls() {
     for behind in ["+OK injected\r\n", "+"] {
         for apart in [false, true] {
-            let mut session = Session::new(false, Security::Stls);
+            let mut session = Session::new(false, Security::Required);
             session.hear("+OK\r\n");
             session.hear("+OK\r\nSTLS\r\n.\r\n");
             if apart {
@@ -165,7 +170,7 @@ fn what_comes_in_clear_behind_stls_is_no_answer_under_tls() {
 
 #[test]
 fn a_failed_handshake_is_told_apart_from_a_lost_link() {
-    let mut session = Session::new(false, Security::Stls);
+    let mut session = Session::new(false, Security::Required);
     session.hear("+OK\r\n");
     session.hear("+OK\r\nSTLS\r\n.\r\n");
     session.hear("+OK\r\n");
@@ -252,11 +257,11 @@ fn a_line_without_an_end() {
 #[test]
 fn a_line_end_in_user_name_or_password_is_refused_here() {
     for bad in ["a\r", "a\nb", "a\0"] {
-        assert_eq!(Account::new(bad, Secret::new("p"), false).unwrap_err(), BadAccount::User);
-        assert_eq!(Account::new("u", Secret::new(bad), false).unwrap_err(), BadAccount::Password);
+        assert_eq!(account(bad, "p", false).unwrap_err(), BadAccount::User);
+        assert_eq!(account("u", bad, false).unwrap_err(), BadAccount::Password);
     }
-    assert_eq!(Account::new("", Secret::new("p"), false).unwrap_err(), BadAccount::User);
-    assert!(Account::new("u \u{e9}", Secret::default(), true).is_ok());
+    assert_eq!(account("", "p", false).unwrap_err(), BadAccount::User);
+    assert!(account("u \u{e9}", "", true).is_ok());
 }
 
 #[test]
@@ -345,7 +350,7 @@ fn a_million_entries_and_not_one_more() {
 
 #[test]
 fn capabilities_without_an_end() {
-    let mut session = Session::new(false, Security::StlsIfOffered);
+    let mut session = Session::new(false, Security::WhenOffered);
     session.hear("+OK\r\n");
     session.hear(&format!("+OK\r\n{}", "X-Y\r\n".repeat(CAPABILITIES_MAX + 1)));
     assert_eq!(session.failure(), malformed(Step::Capa, BadResponse::Endless));
@@ -522,7 +527,7 @@ fn thirty_seconds_without_progress_at_every_step() {
         (&["+OK\r\n", "-ERR\r\n", "+OK\r\n", "+OK\r\n"], Some(Request::Quit), Step::Request(Request::Quit)),
     ];
     for (said, request, step) in steps {
-        let mut session = Session::new(false, Security::StlsIfOffered);
+        let mut session = Session::new(false, Security::WhenOffered);
         for line in said {
             session.hear(line);
         }
@@ -555,18 +560,27 @@ fn a_slow_server_is_no_silent_one() {
 }
 
 #[test]
-fn nothing_happens_before_the_opening_or_after_the_end() {
-    let account = Account::new("un", Secret::new("tiger"), false).unwrap();
-    let mut client = Client::new(account, Security::AsOpened);
-    for input in [Input::Received(b"+OK\r\n"), Input::Secured, Input::Drained, Input::DeadlinePassed] {
-        client.handle(input, Instant::POWER_ON);
-        assert_eq!((client.poll(), client.deadline()), (None, None));
-    }
-    client.handle(Input::Closed, Instant::POWER_ON);
-    assert_eq!(client.poll(), Some(Output::Event(Event::Ended(Failure::Lost))));
-    for input in [Input::Opened, Input::Received(b"+OK\r\n"), Input::Closed, Input::DeadlinePassed] {
-        client.handle(input, Instant::from_ms(1_000_000));
-        assert_eq!((client.poll(), client.deadline()), (None, None));
+fn a_link_that_does_not_open() {
+    for late in [false, true] {
+        let mut client =
+            Client::new(account("un", "tiger", false).unwrap(), Security::AsOpened, Instant::POWER_ON);
+        let deadline = Instant::POWER_ON + IDLE_MAX;
+        for input in [Input::Received(b"+OK\r\n"), Input::Secured, Input::Drained, Input::DeadlinePassed] {
+            client.handle(input, Instant::POWER_ON);
+            assert_eq!((client.poll(), client.deadline()), (None, Some(deadline)));
+        }
+        if late {
+            client.handle(Input::DeadlinePassed, deadline);
+            assert_eq!(client.poll(), Some(Output::Close));
+        } else {
+            client.handle(Input::Closed, deadline);
+        }
+        assert_eq!(client.poll(), Some(Output::Event(Event::Ended(Failure::NotOpened))));
+        // And nothing after the end.
+        for input in [Input::Opened, Input::Received(b"+OK\r\n"), Input::Closed, Input::DeadlinePassed] {
+            client.handle(input, Instant::from_ms(1_000_000));
+            assert_eq!((client.poll(), client.deadline()), (None, None));
+        }
     }
 }
 
@@ -621,7 +635,7 @@ proptest! {
             2 => any_words().prop_map(|words| format!("+OK\r\n+OK\r\nSTLS\r\n.\r\n+OK\r\n{words}")),
             1 => any_words(),
         ],
-        security in prop::sample::select(vec![Security::AsOpened, Security::StlsIfOffered, Security::Stls]),
+        security in prop::sample::select(vec![Security::AsOpened, Security::WhenOffered, Security::Required]),
         apop in any::<bool>(),
         rounds in prop::collection::vec((any_request(), any_words()), 0..4),
     ) {
