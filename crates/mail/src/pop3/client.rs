@@ -229,10 +229,7 @@ impl Client {
                 }
             }
             (Step::Greeting, false) => self.fail(Failure::GreetingRefused(response)),
-            (Step::Capa, true) => {
-                self.capabilities = Capabilities::NONE;
-                self.state = State::Listing { step, lines: 0 };
-            }
+            (Step::Capa, true) => self.state = State::Listing { step, lines: 0 },
             // No CAPA, nothing known: RFC 2449 is younger than many servers.
             (Step::Capa, false) => self.on_capabilities(),
             (Step::Stls, true) => self.enter(Step::Handshake),
@@ -334,9 +331,6 @@ impl Client {
                     let octets = self.lines.take_rest();
                     let octets = self.read_text(&octets);
                     self.lines.push(octets);
-                    if octets.is_empty() {
-                        return;
-                    }
                 }
                 _ => {}
             }

@@ -172,6 +172,10 @@ fn what_is_pipelined_is_bounded() {
     assert!(!session.is_closed);
     session.tell(Input::Received(b"R"));
     assert!(session.is_closed);
+
+    let mut session = Session::logged_in("endless");
+    session.tell(Input::Received("RETR 1\r\n".repeat(PIPELINED_OCTETS_MAX / 8 + 2).as_bytes()));
+    assert!(session.is_closed);
 }
 
 #[test]
