@@ -57,8 +57,5 @@ pub const LISTING_LINES_MAX: usize = 1_000_000;
 /// which the rest is read and dropped; POP3 has no way to stop it but to end the session.
 pub const HEADER_TEXT_OCTETS_MAX: usize = 16 * 1024 * 1024;
 
-/// Most octets of commands that a POP3 server keeps while it is still sending the response to an earlier one.
-pub const PIPELINED_OCTETS_MAX: usize = 64 * 1024;
-
 /// How long a POP3 server waits for its client. RFC 1939 §3 forbids less than ten minutes.
 pub const AUTOLOGOUT: Duration = Duration::from_secs(600);

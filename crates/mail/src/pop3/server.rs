@@ -12,7 +12,7 @@ use super::command::Command;
 use super::response::Response;
 use super::top::TopCut;
 use crate::dot::DotStuffer;
-use crate::limits::{AUTOLOGOUT, CHUNK_OCTETS, COMMAND_LINE_OCTETS_MAX, PIPELINED_OCTETS_MAX};
+use crate::limits::{AUTOLOGOUT, CHUNK_OCTETS, COMMAND_LINE_OCTETS_MAX, SERVER_HELD_OCTETS_MAX};
 use crate::line::{Line, LineReader};
 use crate::machine::{Input, Instant, Machine, Output};
 use crate::secret::Secret;
@@ -84,7 +84,7 @@ pub trait Service {
     /// The text of the greeting. A timestamp in it offers APOP (RFC 1939 §7).
     ///
     /// # Errors
-    /// What happens in place of a greeting.
+    /// What happens in place of a greeting. A refusal ends the session.
     fn greeting(&mut self) -> Result<String, Reaction>;
 
     /// What CAPA lists. TOP, UIDL and STLS are unknown commands if they are not in it; STLS is left out under TLS.
@@ -197,7 +197,13 @@ impl<S: Service> Server<S> {
                 self.timestamp = apop::timestamp(&text).map(str::to_owned);
                 self.respond(text);
             }
-            Err(reaction) => self.react(reaction),
+            Err(reaction) => {
+                let is_refusal = matches!(reaction, Reaction::Refuse(_));
+                self.react(reaction);
+                if is_refusal {
+                    self.end();
+                }
+            }
         }
     }
 
@@ -244,7 +250,7 @@ impl<S: Service> Server<S> {
     }
 
     fn bound_pipelined(&mut self) {
-        if self.pipelined.len() > PIPELINED_OCTETS_MAX {
+        if self.pipelined.len() > SERVER_HELD_OCTETS_MAX {
             self.end();
         }
     }

@@ -20,12 +20,13 @@ struct Post {
     /// The numbers that a QUIT deleted.
     deleted: Rc<RefCell<Vec<u32>>>,
     has_stls: bool,
+    is_full: bool,
 }
 
 impl Post {
     fn new(mails: &[&[u8]]) -> Self {
         let mails = mails.iter().map(|mail| mail.to_vec()).collect();
-        Self { mails, user: String::new(), deleted: Rc::default(), has_stls: false }
+        Self { mails, user: String::new(), deleted: Rc::default(), has_stls: false, is_full: false }
     }
 }
 
@@ -54,6 +55,9 @@ impl Service for Post {
     type Content = Reading;
 
     fn greeting(&mut self) -> Result<String, Reaction> {
+        if self.is_full {
+            return Err(Reaction::Refuse("full".into()));
+        }
         Ok("ready <1896.697170952@dbc.mtview.ca.us>".to_owned())
     }
 

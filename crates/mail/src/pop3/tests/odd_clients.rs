@@ -1,7 +1,7 @@
 //! The server, told word by word what a client says.
 
 use super::Post;
-use crate::limits::{AUTOLOGOUT, CHUNK_OCTETS, COMMAND_LINE_OCTETS_MAX, PIPELINED_OCTETS_MAX};
+use crate::limits::{AUTOLOGOUT, CHUNK_OCTETS, COMMAND_LINE_OCTETS_MAX, SERVER_HELD_OCTETS_MAX};
 use crate::machine::{Input, Instant, Machine, Output};
 use crate::pop3::server::Server;
 use proptest::prelude::*;
@@ -166,7 +166,7 @@ fn a_message_is_sent_in_portions() {
 fn what_is_pipelined_is_bounded() {
     let mut session = Session::logged_in("endless");
     session.tell(Input::Received(b"RETR 1\r\n"));
-    for _ in 0..PIPELINED_OCTETS_MAX / 8 {
+    for _ in 0..SERVER_HELD_OCTETS_MAX / 8 {
         session.tell(Input::Received(b"RETR 1\r\n"));
     }
     assert!(!session.is_closed);
@@ -174,7 +174,7 @@ fn what_is_pipelined_is_bounded() {
     assert!(session.is_closed);
 
     let mut session = Session::logged_in("endless");
-    session.tell(Input::Received("RETR 1\r\n".repeat(PIPELINED_OCTETS_MAX / 8 + 2).as_bytes()));
+    session.tell(Input::Received("RETR 1\r\n".repeat(SERVER_HELD_OCTETS_MAX / 8 + 2).as_bytes()));
     assert!(session.is_closed);
 }
 
@@ -207,6 +207,16 @@ fn tls_begins_once_and_with_nothing_left_over() {
         session.tell(Input::Received(b"U"));
         assert!(session.is_closed);
     }
+}
+
+#[test]
+fn a_refused_greeting_is_the_end() {
+    let mut server = Server::new(Post { is_full: true, ..Post::new(&[]) });
+    server.handle(Input::Opened, Instant::POWER_ON);
+    assert_eq!(server.poll(), Some(Output::Transmit(b"-ERR full\r\n".to_vec())));
+    assert_eq!(server.poll(), Some(Output::Close));
+    server.handle(Input::Received(b"CAPA\r\n"), Instant::POWER_ON);
+    assert_eq!((server.poll(), server.deadline()), (None, None));
 }
 
 #[test]
