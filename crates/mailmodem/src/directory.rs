@@ -1,0 +1,621 @@
+//! A drive in a directory of the machine, which nothing done through the drive can leave.
+//!
+//! Everything is reached one checked name at a time from the directory as it was opened, and links are never followed,
+//! so neither a name, nor a link, nor a link put in place meanwhile leads outside. Links, special files and names that
+//! are none on a drive are not listed, but what files of such names take counts as used.
+//!
+//! What is staged lies in a hidden directory of the drive's own, under a name the modem cannot utter, and is renamed
+//! when it is published. The directory is locked while it is a drive, so a staging found at opening is a killed
+//! process's and is cleared.
+//!
+//! The drive keeps account of what its files take: counted when it is opened, again whenever its space is asked for,
+//! and again before anything is refused for lack of room. In between, only what is done through the drive is known, so
+//! what others put into the directory is noticed late, and what others take out never makes the drive full.
+//!
+//! Not here: where the directory is, and whether it comes back. One that has been removed stays `Gone`.
+
+use crate::limits::{DRIVE_DEPTH_MAX, DRIVE_ENTRIES_MAX};
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions};
+use modem::drive::path::Name;
+use modem::drive::{Drive, DriveError, Entry, FIRST_FOLDERS, Kind, NameCase, OpenFile, Space, Staging};
+use rustix::fs::{FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How the names of stagings begin: no name on a drive begins with a dot.
+const STAGING_PREFIX: &str = ".mailmodem-staging-";
+
+/// A drive in a directory.
+#[derive(Debug)]
+pub struct DirectoryDrive {
+    ground: Arc<Ground>,
+}
+
+impl DirectoryDrive {
+    /// Makes an existing directory a drive of `octets_max` octets. An empty one gets the first folders; leftovers of a
+    /// killed process are cleared.
+    ///
+    /// # Errors
+    /// `ResourceBusy` when the directory is a drive already, of this process or another; whatever keeps it from being
+    /// read and written; more in it than [`DRIVE_ENTRIES_MAX`] or [`DRIVE_DEPTH_MAX`] allow.
+    pub fn open(directory: &Path, case: NameCase, octets_max: u64) -> io::Result<Self> {
+        Self::open_bounded(directory, case, Amount { octets: octets_max, entries: DRIVE_ENTRIES_MAX })
+    }
+
+    fn open_bounded(directory: &Path, case: NameCase, max: Amount) -> io::Result<Self> {
+        let root = readable(&Dir::open_ambient_dir(directory, ambient_authority())?)?;
+        // The lock is on the directory itself, so there is no lock file that someone could remove. It ends with the
+        // last staging.
+        rustix::fs::flock(&root, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
+            Errno::WOULDBLOCK => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "the directory is in use as a drive")
+            }
+            errno => errno.into(),
+        })?;
+        clear(&root, 0, is_staging)?;
+        let ground = Ground { root, case, max, account: Mutex::default() };
+        let published = ground.count()?;
+        ground.account().published = published;
+        if ground.root.entries()?.next().is_none() {
+            ground.create_first_folders(&mut ground.account())?;
+        }
+        Ok(Self { ground: Arc::new(ground) })
+    }
+}
+
+impl Drive for DirectoryDrive {
+    fn list(&self, folder: &[Name]) -> Result<Vec<Entry>, DriveError> {
+        let ground = &self.ground;
+        let folder = ground.folder(folder)?;
+        let mut entries = Vec::new();
+        for name in names(&folder).map_err(reason)? {
+            if let Some(kind) = kind(&folder, &name)? {
+                entries.push(Entry { name, kind });
+            }
+        }
+        // Others may have put two names here that are one on this drive; the first is the one that is found.
+        entries.sort_by_cached_key(|entry| (ground.case.key(&entry.name), entry.name.clone()));
+        entries.dedup_by_key(|entry| ground.case.key(&entry.name));
+        Ok(entries)
+    }
+
+    fn entry(&self, path: &[Name]) -> Result<Entry, DriveError> {
+        Ok(self.ground.locate(path)?.1)
+    }
+
+    fn open(&self, file: &[Name]) -> Result<Box<dyn OpenFile>, DriveError> {
+        let (folder, entry) = self.ground.locate(file)?;
+        let Kind::File { .. } = entry.kind else { return Err(DriveError::NotFound) };
+        // Should a FIFO have taken the file's place meanwhile, opening it must not wait for a writer.
+        let mut options = OpenOptions::new();
+        options.read(true).follow(FollowSymlinks::No).nonblock(true);
+        let file = folder.open_with(entry.name.as_str(), &options).map_err(reason)?;
+        match kind_of(&file.metadata().map_err(reason)?) {
+            Some(Kind::File { octets, .. }) => {
+                Ok(Box::new(DirectoryFile { octets, rest: file.take(octets) }))
+            }
+            _ => Err(DriveError::NotFound),
+        }
+    }
+
+    fn space(&self) -> Result<Space, DriveError> {
+        self.ground.present()?;
+        let mut account = self.ground.account();
+        account.published = self.ground.count().map_err(reason)?;
+        Ok(Space { total: self.ground.max.octets, used: account.published.plus(account.staged).octets })
+    }
+
+    fn create_folder(&mut self, folder: &[Name]) -> Result<(), DriveError> {
+        let (around, name) = self.ground.free(folder)?;
+        let mut account = self.ground.account();
+        self.ground.make_room(&mut account, Amount::ENTRY)?;
+        around.create_dir(name.as_str()).map_err(reason)?;
+        account.published = account.published.plus(Amount::ENTRY);
+        // What is published inside is durable only if the folder is.
+        sync(&around).map_err(reason)
+    }
+
+    fn remove_folder(&mut self, folder: &[Name]) -> Result<(), DriveError> {
+        let (around, entry) = self.ground.locate(folder)?;
+        if entry.kind != Kind::Folder {
+            return Err(DriveError::NotFound);
+        }
+        let mut account = self.ground.account();
+        around.remove_dir(entry.name.as_str()).map_err(reason)?;
+        account.published = account.published.minus(Amount::ENTRY);
+        Ok(())
+    }
+
+    fn remove_file(&mut self, file: &[Name]) -> Result<(), DriveError> {
+        let (folder, entry) = self.ground.locate(file)?;
+        let Kind::File { octets, .. } = entry.kind else { return Err(DriveError::NotFound) };
+        let mut account = self.ground.account();
+        folder.remove_file(entry.name.as_str()).map_err(reason)?;
+        account.published = account.published.minus(Amount { octets, entries: 1 });
+        Ok(())
+    }
+
+    fn rename(&mut self, from: &[Name], to: &[Name]) -> Result<(), DriveError> {
+        let ground = &self.ground;
+        let (old_folder, entry) = ground.locate(from)?;
+        let name = to.last().ok_or(DriveError::Taken)?;
+        let key = |names: &[Name]| names.iter().map(|name| ground.case.key(name)).collect::<Vec<_>>();
+        let (old_key, new_key) = (key(from), key(to));
+        let new_folder = if old_key == new_key {
+            // Its own name in another case is free to it.
+            if entry.name == *name {
+                return Err(DriveError::Taken);
+            }
+            old_folder.try_clone().map_err(reason)?
+        } else if new_key.starts_with(&old_key) {
+            return Err(DriveError::NotFound);
+        } else {
+            ground.free(to)?.0
+        };
+        if entry.kind == Kind::Folder {
+            // Moved again and again, folders would become too deep to be counted.
+            let moved = old_folder.open_dir_nofollow(entry.name.as_str()).map_err(reason)?;
+            count(&moved, to.len(), |_| true).map_err(|_| DriveError::Full)?;
+        }
+        rename(&old_folder, entry.name.as_str(), &new_folder, name).map_err(reason)
+    }
+
+    fn stage(&mut self) -> Result<Box<dyn Staging>, DriveError> {
+        self.ground.present()?;
+        let mut account = self.ground.account();
+        self.ground.make_room(&mut account, Amount::ENTRY)?;
+        let (name, aside) = loop {
+            let name = format!("{STAGING_PREFIX}{}", account.stagings);
+            account.stagings += 1;
+            match self.ground.root.create_dir(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => {
+                    let opened = created.and_then(|()| self.ground.root.open_dir_nofollow(&name));
+                    break (name, opened.map_err(reason)?);
+                }
+            }
+        };
+        account.staged = account.staged.plus(Amount::ENTRY);
+        drop(account);
+        let ground = Arc::clone(&self.ground);
+        Ok(Box::new(DirectoryStaging {
+            ground,
+            name,
+            aside,
+            files: Vec::new(),
+            last: None,
+            amount: Amount::ENTRY,
+        }))
+    }
+
+    fn format(&mut self) -> Result<(), DriveError> {
+        self.ground.present()?;
+        let mut account = self.ground.account();
+        let cleared = clear(&self.ground.root, 0, |name| !is_staging(name));
+        account.published = self.ground.count().map_err(reason)?;
+        cleared.and_then(|()| self.ground.create_first_folders(&mut account)).map_err(reason)
+    }
+}
+
+/// What a drive and its stagings share.
+#[derive(Debug)]
+struct Ground {
+    root: Dir,
+    case: NameCase,
+    max: Amount,
+    account: Mutex<Account>,
+}
+
+/// What lies in the directory, as far as it is known. Whoever adds or takes away holds the account meanwhile, so a
+/// count sees each thing once.
+#[derive(Debug, Default)]
+struct Account {
+    published: Amount,
+    staged: Amount,
+    /// How many stagings there have been: the next one's name.
+    stagings: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Amount {
+    octets: u64,
+    entries: u64,
+}
+
+impl Amount {
+    const ENTRY: Self = Self { octets: 0, entries: 1 };
+
+    const fn octets(octets: u64) -> Self {
+        Self { octets, entries: 0 }
+    }
+
+    const fn plus(self, more: Self) -> Self {
+        Self {
+            octets: self.octets.saturating_add(more.octets),
+            entries: self.entries.saturating_add(more.entries),
+        }
+    }
+
+    /// Others may have made a file longer than it was counted, so this may go below nothing.
+    const fn minus(self, less: Self) -> Self {
+        Self {
+            octets: self.octets.saturating_sub(less.octets),
+            entries: self.entries.saturating_sub(less.entries),
+        }
+    }
+
+    const fn fits(self, max: Self) -> bool {
+        self.octets <= max.octets && self.entries <= max.entries
+    }
+}
+
+impl Ground {
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the directory is still there. One that has been removed can be used through its descriptor as if it
+    /// were empty, but has no name left that links to it.
+    fn present(&self) -> Result<(), DriveError> {
+        let metadata = self.root.dir_metadata().map_err(reason)?;
+        if metadata.nlink() == 0 { Err(DriveError::Gone) } else { Ok(()) }
+    }
+
+    /// Opens a folder.
+    fn folder(&self, names: &[Name]) -> Result<Dir, DriveError> {
+        self.present()?;
+        let mut folder = self.root.try_clone().map_err(reason)?;
+        for name in names {
+            let entry = self.find(&folder, name)?;
+            if entry.kind != Kind::Folder {
+                return Err(DriveError::NotFound);
+            }
+            folder = folder.open_dir_nofollow(entry.name.as_str()).map_err(reason)?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder that something lies in, and its entry there as it is on disk.
+    fn locate(&self, path: &[Name]) -> Result<(Dir, Entry), DriveError> {
+        self.present()?;
+        let (name, around) = path.split_last().ok_or(DriveError::NotFound)?;
+        let folder = self.folder(around)?;
+        let entry = self.find(&folder, name)?;
+        Ok((folder, entry))
+    }
+
+    /// The folder for something new, and its name there, which is free.
+    fn free<'a>(&self, path: &'a [Name]) -> Result<(Dir, &'a Name), DriveError> {
+        self.present()?;
+        let (name, around) = path.split_last().ok_or(DriveError::Taken)?;
+        let folder = self.folder(around)?;
+        for spelling in self.spellings(&folder, name)? {
+            match folder.symlink_metadata(spelling.as_str()) {
+                Ok(_) => return Err(DriveError::Taken),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(reason(error)),
+            }
+        }
+        Ok((folder, name))
+    }
+
+    fn find(&self, folder: &Dir, name: &Name) -> Result<Entry, DriveError> {
+        for name in self.spellings(folder, name)? {
+            if let Some(kind) = kind(folder, &name)? {
+                return Ok(Entry { name, kind });
+            }
+        }
+        Err(DriveError::NotFound)
+    }
+
+    /// The names that `name` may have on disk, whether or not there is something of that name.
+    fn spellings(&self, folder: &Dir, name: &Name) -> Result<Vec<Name>, DriveError> {
+        if self.case == NameCase::Told {
+            return Ok(vec![name.clone()]);
+        }
+        let key = self.case.key(name);
+        let mut spellings = names(folder).map_err(reason)?;
+        spellings.retain(|spelling| self.case.key(spelling) == key);
+        spellings.sort();
+        Ok(spellings)
+    }
+
+    /// Counts what is published.
+    fn count(&self) -> io::Result<Amount> {
+        count(&self.root, 0, |name| !is_staging(name))
+    }
+
+    /// Makes sure that there is room for `more`. Counts anew before it says no: others may have made room.
+    fn make_room(&self, account: &mut Account, more: Amount) -> Result<(), DriveError> {
+        let fits = |account: &Account| account.published.plus(account.staged).plus(more).fits(self.max);
+        if !fits(account) {
+            account.published = self.count().map_err(reason)?;
+        }
+        if fits(account) { Ok(()) } else { Err(DriveError::Full) }
+    }
+
+    fn create_first_folders(&self, account: &mut Account) -> io::Result<()> {
+        for name in FIRST_FOLDERS {
+            self.root.create_dir(name)?;
+            account.published = account.published.plus(Amount::ENTRY);
+        }
+        sync(&self.root)
+    }
+}
+
+struct DirectoryFile {
+    octets: u64,
+    /// Ends where the file ended when it was opened, should others make it longer.
+    rest: io::Take<File>,
+}
+
+impl OpenFile for DirectoryFile {
+    fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DriveError> {
+        loop {
+            match self.rest.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.map_err(reason),
+            }
+        }
+    }
+}
+
+struct DirectoryStaging {
+    ground: Arc<Ground>,
+    name: String,
+    aside: Dir,
+    files: Vec<Name>,
+    /// The file begun last, open.
+    last: Option<File>,
+    /// What is counted as staged for it.
+    amount: Amount,
+}
+
+impl DirectoryStaging {
+    /// Counts `more` as staged for this, if there is room.
+    fn take_room(&mut self, more: Amount) -> Result<(), DriveError> {
+        self.ground.present()?;
+        let mut account = self.ground.account();
+        self.ground.make_room(&mut account, more)?;
+        account.staged = account.staged.plus(more);
+        self.amount = self.amount.plus(more);
+        Ok(())
+    }
+
+    fn give_room_back(&mut self, less: Amount) {
+        let mut account = self.ground.account();
+        account.staged = account.staged.minus(less);
+        self.amount = self.amount.minus(less);
+    }
+
+    /// Makes what is staged durable where it is.
+    fn complete(&mut self) -> Result<(), DriveError> {
+        self.last.take().map_or(Ok(()), |file| file.sync_all()).map_err(reason)
+    }
+
+    /// Renames what is staged into its place. The rename shows all of it at once.
+    fn publish(&mut self, from: &Dir, staged: &str, path: &[Name], amount: Amount) -> Result<(), DriveError> {
+        let (around, name) = self.ground.free(path)?;
+        let mut account = self.ground.account();
+        rename(from, staged, &around, name).map_err(reason)?;
+        account.published = account.published.plus(amount);
+        account.staged = account.staged.minus(amount);
+        self.amount = self.amount.minus(amount);
+        drop(account);
+        sync(&around).map_err(reason)
+    }
+}
+
+impl Staging for DirectoryStaging {
+    fn create(&mut self, name: &Name) -> Result<(), DriveError> {
+        self.ground.present()?;
+        let key = self.ground.case.key(name);
+        if self.files.iter().any(|taken| self.ground.case.key(taken) == key) {
+            return Err(DriveError::Taken);
+        }
+        self.take_room(Amount::ENTRY)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true);
+        match self.complete().and_then(|()| self.aside.open_with(name.as_str(), &options).map_err(reason)) {
+            Ok(file) => {
+                self.files.push(name.clone());
+                self.last = Some(file);
+                Ok(())
+            }
+            Err(error) => {
+                self.give_room_back(Amount::ENTRY);
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&mut self, octets: &[u8]) -> Result<(), DriveError> {
+        self.ground.present()?;
+        let Some(mut file) = self.last.as_ref().map(File::try_clone).transpose().map_err(reason)? else {
+            return Err(DriveError::NotFound);
+        };
+        let before = file.metadata().map_err(reason)?.len();
+        let more = Amount::octets(u64::try_from(octets.len()).map_err(|_| DriveError::Full)?);
+        self.take_room(more)?;
+        file.write_all(octets).map_err(|error| {
+            self.give_room_back(more);
+            // The machine's own disk may be full in the middle of it.
+            file.set_len(before).map_or_else(reason, |()| reason(error))
+        })
+    }
+
+    fn publish_folder(mut self: Box<Self>, folder: &[Name]) -> Result<(), DriveError> {
+        self.ground.present()?;
+        self.complete()?;
+        sync(&self.aside).map_err(reason)?;
+        let root = self.ground.root.try_clone().map_err(reason)?;
+        let (name, amount) = (self.name.clone(), self.amount);
+        self.publish(&root, &name, folder, amount)
+    }
+
+    fn publish_file(mut self: Box<Self>, file: &[Name]) -> Result<(), DriveError> {
+        self.ground.present()?;
+        let [staged] = self.files.as_slice() else { return Err(DriveError::NotFound) };
+        let staged = staged.clone();
+        self.complete()?;
+        let aside = self.aside.try_clone().map_err(reason)?;
+        let amount = self.amount.minus(Amount::ENTRY);
+        self.publish(&aside, staged.as_str(), file, Amount { entries: 1, ..amount })
+    }
+}
+
+impl Drop for DirectoryStaging {
+    fn drop(&mut self) {
+        // Nothing is counted for it any more: it has been published as a folder.
+        if self.amount == Amount::default() {
+            return;
+        }
+        let root = &self.ground.root;
+        let cleared = clear(&self.aside, 0, |_| true).and_then(|()| root.remove_dir(&self.name));
+        if let Err(error) = cleared
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, staging = self.name, "a staging is left over until the drive is opened again");
+        }
+        self.give_room_back(self.amount);
+    }
+}
+
+/// Whether this is the name of a staging, if it is found at the root.
+fn is_staging(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes())
+}
+
+/// What in a folder has a name that the modem can utter, in no order.
+fn names(folder: &Dir) -> io::Result<Vec<Name>> {
+    let mut names = Vec::new();
+    for (read, entry) in (0..).zip(folder.entries()?) {
+        if read >= DRIVE_ENTRIES_MAX {
+            return Err(too_much());
+        }
+        names.extend(entry?.file_name().to_str().and_then(Name::new));
+    }
+    Ok(names)
+}
+
+/// What a name is, unless it is nothing or nothing that a drive has.
+fn kind(folder: &Dir, name: &Name) -> Result<Option<Kind>, DriveError> {
+    match folder.symlink_metadata(name.as_str()) {
+        Ok(metadata) => Ok(kind_of(&metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(reason(error)),
+    }
+}
+
+fn kind_of(metadata: &Metadata) -> Option<Kind> {
+    if metadata.is_dir() {
+        Some(Kind::Folder)
+    } else if metadata.is_file() {
+        Some(Kind::File { octets: metadata.len(), modified_s: metadata.mtime() })
+    } else {
+        None
+    }
+}
+
+/// Counts what lies in a directory `depth` below the root and further down, of its own entries only those that
+/// `counts` is true for. What may not be read (`lost+found`) can't be written either, and counts for nothing.
+fn count(directory: &Dir, depth: usize, counts: fn(&OsStr) -> bool) -> io::Result<Amount> {
+    if depth > DRIVE_DEPTH_MAX {
+        return Err(too_much());
+    }
+    let entries = match directory.entries() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Amount::default()),
+        entries => entries?,
+    };
+    let mut total = Amount::default();
+    for entry in entries {
+        let name = entry?.file_name();
+        if !counts(&name) {
+            continue;
+        }
+        let inside = directory.symlink_metadata(&name).and_then(|metadata| match kind_of(&metadata) {
+            Some(Kind::Folder) => count(&directory.open_dir_nofollow(&name)?, depth + 1, |_| true),
+            Some(Kind::File { octets, .. }) => Ok(Amount::octets(octets)),
+            None => Ok(Amount::default()),
+        });
+        match inside {
+            Ok(inside) => total = total.plus(inside).plus(Amount::ENTRY),
+            // Others have removed it, or put something else in its place, since the directory was read.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(error),
+        }
+        if total.entries > DRIVE_ENTRIES_MAX {
+            return Err(too_much());
+        }
+    }
+    Ok(total)
+}
+
+/// Removes what lies in a directory, whatever it is; of its own entries only those that `goes` is true for.
+fn clear(directory: &Dir, depth: usize, goes: fn(&OsStr) -> bool) -> io::Result<()> {
+    if depth > DRIVE_DEPTH_MAX {
+        return Err(too_much());
+    }
+    for entry in directory.entries()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !goes(&name) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            clear(&directory.open_dir_nofollow(&name)?, depth + 1, |_| true)?;
+            directory.remove_dir(&name)?;
+        } else {
+            directory.remove_file(&name)?;
+        }
+    }
+    Ok(())
+}
+
+fn too_much() -> io::Error {
+    io::Error::other(format!(
+        "more than {DRIVE_ENTRIES_MAX} entries, or folders more than {DRIVE_DEPTH_MAX} deep, in the drive's directory"
+    ))
+}
+
+/// Renames without ever replacing anything.
+fn rename(from: &Dir, old: &str, to: &Dir, new: &Name) -> io::Result<()> {
+    Ok(rustix::fs::renameat_with(from, old, to, new.as_str(), RenameFlags::NOREPLACE)?)
+}
+
+/// The directory, opened for reading: a [`Dir`] may be a mere place, which can be neither locked nor synced.
+fn readable(directory: &Dir) -> io::Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
+    Ok(Dir::from_std_file(opened.into()))
+}
+
+/// Makes the entries of a directory durable.
+fn sync(directory: &Dir) -> io::Result<()> {
+    Ok(rustix::fs::fsync(readable(directory)?)?)
+}
+
+/// What an error of the machine is to the modem. What is no news about the drive's content is logged.
+fn reason(error: io::Error) -> DriveError {
+    match Errno::from_io_error(&error) {
+        // Last two: a link, or a special file, that has taken the place of what was seen a moment before.
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP | Errno::NXIO) => DriveError::NotFound,
+        Some(Errno::EXIST) => DriveError::Taken,
+        Some(Errno::NOTEMPTY) => DriveError::NotEmpty,
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::MLINK) => DriveError::Full,
+        Some(Errno::NODEV | Errno::STALE | Errno::NOTCONN) => DriveError::Gone,
+        _ => {
+            tracing::warn!(%error, "the drive's directory cannot be read or written");
+            DriveError::Broken
+        }
+    }
+}
