@@ -532,12 +532,8 @@ fn count(directory: &Dir, depth: usize, counts: fn(&OsStr) -> bool) -> io::Resul
     if depth > DRIVE_DEPTH_MAX {
         return Err(too_much());
     }
-    let entries = match directory.entries() {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Amount::default()),
-        entries => entries?,
-    };
     let mut total = Amount::default();
-    for entry in entries {
+    for entry in directory.entries()? {
         let name = entry?.file_name();
         if !counts(&name) {
             continue;
@@ -549,8 +545,7 @@ fn count(directory: &Dir, depth: usize, counts: fn(&OsStr) -> bool) -> io::Resul
         });
         match inside {
             Ok(inside) => total = total.plus(inside).plus(Amount::ENTRY),
-            // Others have removed it, or put something else in its place, since the directory was read.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) if is_passing(&error) || error.kind() == io::ErrorKind::PermissionDenied => {}
             Err(error) => return Err(error),
         }
         if total.entries > DRIVE_ENTRIES_MAX {
@@ -581,6 +576,18 @@ fn clear(directory: &Dir, depth: usize, goes: fn(&OsStr) -> bool) -> io::Result<
     Ok(())
 }
 
+/// Whether it only says that others have removed something, or put something else in its place, since it was seen.
+fn is_passing(error: &io::Error) -> bool {
+    match Errno::from_io_error(error) {
+        // The last two: it is a link now, or a special file.
+        Some(errno) => {
+            matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP | Errno::NXIO)
+        }
+        // How cap-std says, without a number, that it was moved out of the directory while it was opened.
+        None => error.kind() == io::ErrorKind::PermissionDenied,
+    }
+}
+
 fn too_much() -> io::Error {
     io::Error::other(format!(
         "more than {DRIVE_ENTRIES_MAX} entries, or folders more than {DRIVE_DEPTH_MAX} deep, in the drive's directory"
@@ -606,9 +613,10 @@ fn sync(directory: &Dir) -> io::Result<()> {
 
 /// What an error of the machine is to the modem. What is no news about the drive's content is logged.
 fn reason(error: io::Error) -> DriveError {
+    if is_passing(&error) {
+        return DriveError::NotFound;
+    }
     match Errno::from_io_error(&error) {
-        // Last two: a link, or a special file, that has taken the place of what was seen a moment before.
-        Some(Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP | Errno::NXIO) => DriveError::NotFound,
         Some(Errno::EXIST) => DriveError::Taken,
         Some(Errno::NOTEMPTY) => DriveError::NotEmpty,
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::MLINK) => DriveError::Full,
@@ -617,5 +625,35 @@ fn reason(error: io::Error) -> DriveError {
             tracing::warn!(%error, "the drive's directory cannot be read or written");
             DriveError::Broken
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Folders and files take entries, which are bounded; the public tests would need a million of them.
+    #[test]
+    fn folders_without_octets_fill_a_drive_too() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let max = Amount { octets: 100, entries: 7 };
+        let names = ["a", "b", "c", "d"].map(|name| Name::new(name).unwrap());
+        let mut drive = DirectoryDrive::open_bounded(directory.path(), NameCase::Told, max).unwrap();
+        drive.create_folder(&names[..1]).unwrap();
+        let mut staging = drive.stage().unwrap();
+        staging.create(&names[0]).unwrap();
+        assert_eq!(staging.create(&names[1]), Err(DriveError::Full));
+        assert_eq!(drive.create_folder(&names[1..2]), Err(DriveError::Full));
+        assert_eq!(drive.stage().err(), Some(DriveError::Full));
+        // The file takes an entry, the staging's own is free again.
+        staging.publish_file(&names[1..2]).unwrap();
+        drive.create_folder(&names[2..3]).unwrap();
+        assert_eq!(drive.create_folder(&names[3..4]), Err(DriveError::Full));
+        // Others make room.
+        std::fs::remove_dir(directory.path().join("a")).unwrap();
+        assert_eq!(drive.create_folder(&names[3..4]), Ok(()));
+        let account = drive.ground.account();
+        assert_eq!(account.staged, Amount::default());
+        assert_eq!(account.published, drive.ground.count().unwrap());
     }
 }
