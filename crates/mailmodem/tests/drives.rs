@@ -24,7 +24,7 @@ mod model {
     use super::*;
 
     /// Small, so that drives are full often.
-    const OCTETS_MAX: u64 = 40;
+    const OCTETS_MAX: u64 = 24;
     /// Stagings, and open files, at a time.
     const SLOTS: usize = 2;
 
@@ -46,6 +46,8 @@ mod model {
         Write(usize, Vec<u8>),
         PublishFolder(usize, Vec<Name>),
         PublishFile(usize, Vec<Name>),
+        /// A staging from beginning to end.
+        Save(Vec<Name>, Vec<u8>),
     }
 
     fn any_name() -> impl Strategy<Value = Name> {
@@ -83,6 +85,8 @@ mod model {
                 .prop_map(|(slot, octets)| Operation::Write(slot, octets)),
             3 => (slot.clone(), any_path()).prop_map(|(slot, path)| Operation::PublishFolder(slot, path)),
             3 => (slot, any_path()).prop_map(|(slot, path)| Operation::PublishFile(slot, path)),
+            6 => (any_path(), proptest::collection::vec(any::<u8>(), 0..16))
+                .prop_map(|(path, octets)| Operation::Save(path, octets)),
         ]
     }
 
@@ -106,7 +110,7 @@ mod model {
             Self { drive: Box::new(drive), open: [const { None }; SLOTS], stagings: [const { None }; SLOTS] }
         }
 
-        /// `None` when the slot is empty.
+        /// `None` when the slot is empty, or taken where it is to be filled.
         fn perform(&mut self, operation: &Operation) -> Option<Answer> {
             use Answer::*;
             Some(match operation {
@@ -126,6 +130,7 @@ mod model {
                     let read = self.open[*slot].as_mut()?.read(&mut buffer);
                     Octets(read.map(|read| buffer[..read].to_vec()))
                 }
+                Operation::Stage(slot) if self.stagings[*slot].is_some() => return None,
                 Operation::Stage(slot) => Done(self.drive.stage().map(|staging| {
                     self.stagings[*slot] = Some(staging);
                 })),
@@ -138,6 +143,7 @@ mod model {
                     Done(self.stagings[*slot].take()?.publish_folder(folder))
                 }
                 Operation::PublishFile(slot, file) => Done(self.stagings[*slot].take()?.publish_file(file)),
+                Operation::Save(file, octets) => Done(save(&mut *self.drive, file, octets)),
             })
         }
     }
@@ -229,11 +235,11 @@ fn used(drive: &dyn Drive) -> u64 {
     drive.space().unwrap().used
 }
 
-fn save(drive: &mut dyn Drive, file: &str, octets: &[u8]) -> Result<(), DriveError> {
+fn save(drive: &mut dyn Drive, file: &[Name], octets: &[u8]) -> Result<(), DriveError> {
     let mut staging = drive.stage()?;
     staging.create(&name("staged"))?;
     staging.write(octets)?;
-    staging.publish_file(&names(file))
+    staging.publish_file(file)
 }
 
 fn opened(directory: &MachinePath, case: NameCase) -> DirectoryDrive {
@@ -280,8 +286,8 @@ fn a_link_is_neither_followed_nor_listed_nor_replaced() {
             assert_eq!(drive.rename(&path, &names("b")), Err(DriveError::NotFound));
             assert_eq!(drive.create_folder(&path), Err(DriveError::Taken));
             assert_eq!(drive.rename(&names("Audio"), &path), Err(DriveError::Taken));
-            assert_eq!(save(&mut drive, link, b"1"), Err(DriveError::Taken));
-            assert_eq!(save(&mut drive, &format!("{link}/new"), b"1"), Err(DriveError::NotFound));
+            assert_eq!(save(&mut drive, &names(link), b"1"), Err(DriveError::Taken));
+            assert_eq!(save(&mut drive, &names(&format!("{link}/new")), b"1"), Err(DriveError::NotFound));
             assert_eq!(drive.create_folder(&names(&format!("{link}/new"))), Err(DriveError::NotFound));
         }
         assert_eq!(content(&drive, &names("folder/secret")), Err(DriveError::NotFound));
@@ -298,8 +304,8 @@ fn a_link_put_in_place_meanwhile_leads_nowhere() {
         let (around, directory, outside) = beside_a_secret();
         let mut drive = opened(&directory, case);
         drive.create_folder(&names("x")).unwrap();
-        save(&mut drive, "x/secret", b"inside").unwrap();
-        save(&mut drive, "file", b"inside").unwrap();
+        save(&mut drive, &names("x/secret"), b"inside").unwrap();
+        save(&mut drive, &names("file"), b"inside").unwrap();
         let (link, file_link) = (around.path().join("link"), around.path().join("file link"));
         symlink(&outside, &link).unwrap();
         symlink(outside.join("secret"), &file_link).unwrap();
@@ -335,7 +341,7 @@ fn a_link_put_in_place_meanwhile_leads_nowhere() {
                 let _ = drive.create_folder(&names("x/new"));
                 let _ = drive.remove_folder(&names("x/new"));
                 let _ = drive.remove_file(&names("x/other"));
-                let _ = save(&mut drive, "x/other", b"1");
+                let _ = save(&mut drive, &names("x/other"), b"1");
                 let _ = drive.rename(&names("x/other"), &names("x/another"));
                 let _ = drive.remove_file(&names("x/another"));
             }
@@ -354,7 +360,7 @@ fn special_files_are_neither_opened_nor_listed() {
     let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("b.jpg")).unwrap();
     for file in ["a.jpg", "b.jpg"] {
         assert_eq!(content(&drive, &names(file)), Err(DriveError::NotFound));
-        assert_eq!(save(&mut drive, file, b"1"), Err(DriveError::Taken));
+        assert_eq!(save(&mut drive, &names(file), b"1"), Err(DriveError::Taken));
         assert_eq!(drive.remove_file(&names(file)), Err(DriveError::NotFound));
     }
     assert_eq!(listed(&drive, "/"), ["Audio", "Picture", "Video", "VideoCall"]);
@@ -364,7 +370,7 @@ fn special_files_are_neither_opened_nor_listed() {
 fn a_fifo_put_in_a_files_place_meanwhile_blocks_nobody() {
     let directory = TempDir::new().unwrap();
     let mut drive = opened(directory.path(), NameCase::Told);
-    save(&mut drive, "file", b"inside").unwrap();
+    save(&mut drive, &names("file"), b"inside").unwrap();
     let (fifo, file) = (directory.path().join(".fifo"), directory.path().join("file"));
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
     let done = AtomicBool::new(false);
@@ -396,8 +402,8 @@ fn names_that_are_none_on_a_drive_are_not_listed_but_count() {
         let mut drive = opened(directory.path(), case);
         assert_eq!(listed(&drive, "/"), ["good"]);
         assert_eq!(used(&drive), 36);
-        assert_eq!(save(&mut drive, "more", &[b'x'; 965]), Err(DriveError::Full));
-        assert_eq!(save(&mut drive, "more", &[b'x'; 964]), Ok(()));
+        assert_eq!(save(&mut drive, &names("more"), &[b'x'; 965]), Err(DriveError::Full));
+        assert_eq!(save(&mut drive, &names("more"), &[b'x'; 964]), Ok(()));
         // A folder that only looks empty is kept with what is in it.
         drive.create_folder(&names("folder")).unwrap();
         fs::write(directory.path().join("folder/.hidden"), b"").unwrap();
@@ -436,19 +442,19 @@ fn the_size_is_never_exceeded_by_what_is_done_through_the_drive() {
     assert_eq!(drive.space(), Ok(Space { total: 1_000, used: 1_000 }));
     let [one, two] = stagings;
     one.publish_file(&names("one")).unwrap();
-    assert_eq!(save(&mut drive, "two", b"1"), Err(DriveError::Full));
+    assert_eq!(save(&mut drive, &names("two"), b"1"), Err(DriveError::Full));
     drop(two);
     assert_eq!(used(&drive), 700);
     // What others take out makes room without being asked for.
     fs::remove_file(directory.path().join("there")).unwrap();
-    assert_eq!(save(&mut drive, "two", &[b'x'; 700]), Ok(()));
+    assert_eq!(save(&mut drive, &names("two"), &[b'x'; 700]), Ok(()));
     drop(drive);
     // A drive may be made smaller than what is in it.
     let mut drive = DirectoryDrive::open(directory.path(), NameCase::Told, 10).unwrap();
     assert_eq!(drive.space(), Ok(Space { total: 10, used: 1_000 }));
-    assert_eq!(save(&mut drive, "three", b"1"), Err(DriveError::Full));
+    assert_eq!(save(&mut drive, &names("three"), b"1"), Err(DriveError::Full));
     assert_eq!(drive.format(), Ok(()));
-    assert_eq!(save(&mut drive, "three", &[b'x'; 10]), Ok(()));
+    assert_eq!(save(&mut drive, &names("three"), &[b'x'; 10]), Ok(()));
 }
 
 #[test]
@@ -467,7 +473,7 @@ fn leftovers_of_a_killed_process_are_cleared() {
     assert_eq!(fs::read(outside.join("secret")).unwrap(), b"outside");
     // What someone puts in the way of a staging is left alone while the drive is in use.
     symlink(&outside, directory.join(".mailmodem-staging-0")).unwrap();
-    assert_eq!(save(&mut drive, "saved", b"1"), Ok(()));
+    assert_eq!(save(&mut drive, &names("saved"), b"1"), Ok(()));
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
 }
 
@@ -538,11 +544,11 @@ fn a_removed_directory_is_gone() {
 fn an_open_file_stays_readable_and_as_long_as_it_was() {
     let directory = TempDir::new().unwrap();
     let mut drive = opened(directory.path(), NameCase::Told);
-    save(&mut drive, "a", b"12345").unwrap();
+    save(&mut drive, &names("a"), b"12345").unwrap();
     let mut open = drive.open(&names("a")).unwrap();
     fs::write(directory.path().join("a"), b"123456789").unwrap();
     drive.remove_file(&names("a")).unwrap();
-    save(&mut drive, "a", b"another").unwrap();
+    save(&mut drive, &names("a"), b"another").unwrap();
     assert_eq!(open.octets(), 5);
     let mut buffer = [0; 3];
     assert_eq!((open.read(&mut buffer), &buffer), (Ok(3), b"123"));
