@@ -14,21 +14,22 @@
 //!
 //! Not here: where the directory is, and whether it comes back. One that has been removed stays `Gone`.
 
-use crate::limits::{DRIVE_DEPTH_MAX, DRIVE_ENTRIES_MAX};
+mod staging;
+mod tree;
+
+use crate::limits::DRIVE_ENTRIES_MAX;
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions};
+use cap_std::fs::{Dir, File, MetadataExt, OpenOptions};
 use modem::drive::path::Name;
 use modem::drive::{Drive, DriveError, Entry, FIRST_FOLDERS, Kind, NameCase, OpenFile, Space, Staging};
-use rustix::fs::{FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use std::ffi::OsStr;
-use std::io::{self, Read, Write};
+use staging::{DirectoryStaging, is_staging};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// How the names of stagings begin: no name on a drive begins with a dot.
-const STAGING_PREFIX: &str = ".mailmodem-staging-";
+use tree::{clear, count, kind, kind_of, names, readable, reason, rename, sync};
 
 /// A drive in a directory.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl DirectoryDrive {
     ///
     /// # Errors
     /// `ResourceBusy` when the directory is a drive already, of this process or another; whatever keeps it from being
-    /// read and written; more in it than [`DRIVE_ENTRIES_MAX`] or [`DRIVE_DEPTH_MAX`] allow.
+    /// read and written; more in it than [`DRIVE_ENTRIES_MAX`] or [`DRIVE_DEPTH_MAX`](crate::limits::DRIVE_DEPTH_MAX) allow.
     pub fn open(directory: &Path, case: NameCase, octets_max: u64) -> io::Result<Self> {
         Self::open_bounded(directory, case, Amount { octets: octets_max, entries: DRIVE_ENTRIES_MAX })
     }
@@ -166,31 +167,7 @@ impl Drive for DirectoryDrive {
     }
 
     fn stage(&mut self) -> Result<Box<dyn Staging>, DriveError> {
-        self.ground.present()?;
-        let mut account = self.ground.account();
-        self.ground.make_room(&mut account, Amount::ENTRY)?;
-        let (name, aside) = loop {
-            let name = format!("{STAGING_PREFIX}{}", account.stagings);
-            account.stagings += 1;
-            match self.ground.root.create_dir(&name) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                created => {
-                    let opened = created.and_then(|()| self.ground.root.open_dir_nofollow(&name));
-                    break (name, opened.map_err(reason)?);
-                }
-            }
-        };
-        account.staged = account.staged.plus(Amount::ENTRY);
-        drop(account);
-        let ground = Arc::clone(&self.ground);
-        Ok(Box::new(DirectoryStaging {
-            ground,
-            name,
-            aside,
-            files: Vec::new(),
-            last: None,
-            amount: Amount::ENTRY,
-        }))
+        Ok(Box::new(DirectoryStaging::begin(&self.ground)?))
     }
 
     fn format(&mut self) -> Result<(), DriveError> {
@@ -365,265 +342,6 @@ impl OpenFile for DirectoryFile {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map_err(reason),
             }
-        }
-    }
-}
-
-struct DirectoryStaging {
-    ground: Arc<Ground>,
-    name: String,
-    aside: Dir,
-    files: Vec<Name>,
-    /// The file begun last, open.
-    last: Option<File>,
-    /// What is counted as staged for it.
-    amount: Amount,
-}
-
-impl DirectoryStaging {
-    /// Counts `more` as staged for this, if there is room.
-    fn take_room(&mut self, more: Amount) -> Result<(), DriveError> {
-        self.ground.present()?;
-        let mut account = self.ground.account();
-        self.ground.make_room(&mut account, more)?;
-        account.staged = account.staged.plus(more);
-        self.amount = self.amount.plus(more);
-        Ok(())
-    }
-
-    fn give_room_back(&mut self, less: Amount) {
-        let mut account = self.ground.account();
-        account.staged = account.staged.minus(less);
-        self.amount = self.amount.minus(less);
-    }
-
-    /// Makes what is staged durable where it is.
-    fn complete(&mut self) -> Result<(), DriveError> {
-        self.last.take().map_or(Ok(()), |file| file.sync_all()).map_err(reason)
-    }
-
-    /// Renames what is staged into its place. The rename shows all of it at once.
-    fn publish(&mut self, from: &Dir, staged: &str, path: &[Name], amount: Amount) -> Result<(), DriveError> {
-        let (around, name) = self.ground.free(path)?;
-        let mut account = self.ground.account();
-        rename(from, staged, &around, name).map_err(reason)?;
-        account.published = account.published.plus(amount);
-        account.staged = account.staged.minus(amount);
-        self.amount = self.amount.minus(amount);
-        drop(account);
-        sync(&around).map_err(reason)
-    }
-}
-
-impl Staging for DirectoryStaging {
-    fn create(&mut self, name: &Name) -> Result<(), DriveError> {
-        self.ground.present()?;
-        let key = self.ground.case.key(name);
-        if self.files.iter().any(|taken| self.ground.case.key(taken) == key) {
-            return Err(DriveError::Taken);
-        }
-        self.take_room(Amount::ENTRY)?;
-        let mut options = OpenOptions::new();
-        options.append(true).create_new(true);
-        match self.complete().and_then(|()| self.aside.open_with(name.as_str(), &options).map_err(reason)) {
-            Ok(file) => {
-                self.files.push(name.clone());
-                self.last = Some(file);
-                Ok(())
-            }
-            Err(error) => {
-                self.give_room_back(Amount::ENTRY);
-                Err(error)
-            }
-        }
-    }
-
-    fn write(&mut self, octets: &[u8]) -> Result<(), DriveError> {
-        self.ground.present()?;
-        let Some(mut file) = self.last.as_ref().map(File::try_clone).transpose().map_err(reason)? else {
-            return Err(DriveError::NotFound);
-        };
-        let before = file.metadata().map_err(reason)?.len();
-        let more = Amount::octets(u64::try_from(octets.len()).map_err(|_| DriveError::Full)?);
-        self.take_room(more)?;
-        file.write_all(octets).map_err(|error| {
-            self.give_room_back(more);
-            // The machine's own disk may be full in the middle of it.
-            file.set_len(before).map_or_else(reason, |()| reason(error))
-        })
-    }
-
-    fn publish_folder(mut self: Box<Self>, folder: &[Name]) -> Result<(), DriveError> {
-        self.ground.present()?;
-        self.complete()?;
-        sync(&self.aside).map_err(reason)?;
-        let root = self.ground.root.try_clone().map_err(reason)?;
-        let (name, amount) = (self.name.clone(), self.amount);
-        self.publish(&root, &name, folder, amount)
-    }
-
-    fn publish_file(mut self: Box<Self>, file: &[Name]) -> Result<(), DriveError> {
-        self.ground.present()?;
-        let [staged] = self.files.as_slice() else { return Err(DriveError::NotFound) };
-        let staged = staged.clone();
-        self.complete()?;
-        let aside = self.aside.try_clone().map_err(reason)?;
-        let amount = self.amount.minus(Amount::ENTRY);
-        self.publish(&aside, staged.as_str(), file, Amount { entries: 1, ..amount })
-    }
-}
-
-impl Drop for DirectoryStaging {
-    fn drop(&mut self) {
-        // Nothing is counted for it any more: it has been published as a folder.
-        if self.amount == Amount::default() {
-            return;
-        }
-        let root = &self.ground.root;
-        let cleared = clear(&self.aside, 0, |_| true).and_then(|()| root.remove_dir(&self.name));
-        if let Err(error) = cleared
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, staging = self.name, "a staging is left over until the drive is opened again");
-        }
-        self.give_room_back(self.amount);
-    }
-}
-
-/// Whether this is the name of a staging, if it is found at the root.
-fn is_staging(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes())
-}
-
-/// What in a folder has a name that the modem can utter, in no order.
-fn names(folder: &Dir) -> io::Result<Vec<Name>> {
-    let mut names = Vec::new();
-    for (read, entry) in (0..).zip(folder.entries()?) {
-        if read >= DRIVE_ENTRIES_MAX {
-            return Err(too_much());
-        }
-        names.extend(entry?.file_name().to_str().and_then(Name::new));
-    }
-    Ok(names)
-}
-
-/// What a name is, unless it is nothing or nothing that a drive has.
-fn kind(folder: &Dir, name: &Name) -> Result<Option<Kind>, DriveError> {
-    match folder.symlink_metadata(name.as_str()) {
-        Ok(metadata) => Ok(kind_of(&metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(reason(error)),
-    }
-}
-
-fn kind_of(metadata: &Metadata) -> Option<Kind> {
-    if metadata.is_dir() {
-        Some(Kind::Folder)
-    } else if metadata.is_file() {
-        Some(Kind::File { octets: metadata.len(), modified_s: metadata.mtime() })
-    } else {
-        None
-    }
-}
-
-/// Counts what lies in a directory `depth` below the root and further down, of its own entries only those that
-/// `counts` is true for. What may not be read (`lost+found`) can't be written either, and counts for nothing.
-fn count(directory: &Dir, depth: usize, counts: fn(&OsStr) -> bool) -> io::Result<Amount> {
-    if depth > DRIVE_DEPTH_MAX {
-        return Err(too_much());
-    }
-    let mut total = Amount::default();
-    for entry in directory.entries()? {
-        let name = entry?.file_name();
-        if !counts(&name) {
-            continue;
-        }
-        let inside = directory.symlink_metadata(&name).and_then(|metadata| match kind_of(&metadata) {
-            Some(Kind::Folder) => count(&directory.open_dir_nofollow(&name)?, depth + 1, |_| true),
-            Some(Kind::File { octets, .. }) => Ok(Amount::octets(octets)),
-            None => Ok(Amount::default()),
-        });
-        match inside {
-            Ok(inside) => total = total.plus(inside).plus(Amount::ENTRY),
-            Err(error) if is_passing(&error) || error.kind() == io::ErrorKind::PermissionDenied => {}
-            Err(error) => return Err(error),
-        }
-        if total.entries > DRIVE_ENTRIES_MAX {
-            return Err(too_much());
-        }
-    }
-    Ok(total)
-}
-
-/// Removes what lies in a directory, whatever it is; of its own entries only those that `goes` is true for.
-fn clear(directory: &Dir, depth: usize, goes: fn(&OsStr) -> bool) -> io::Result<()> {
-    if depth > DRIVE_DEPTH_MAX {
-        return Err(too_much());
-    }
-    for entry in directory.entries()? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !goes(&name) {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            clear(&directory.open_dir_nofollow(&name)?, depth + 1, |_| true)?;
-            directory.remove_dir(&name)?;
-        } else {
-            directory.remove_file(&name)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether it only says that others have removed something, or put something else in its place, since it was seen.
-fn is_passing(error: &io::Error) -> bool {
-    match Errno::from_io_error(error) {
-        // The last two: it is a link now, or a special file.
-        Some(errno) => {
-            matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP | Errno::NXIO)
-        }
-        // How cap-std says, without a number, that it was moved out of the directory while it was opened.
-        None => error.kind() == io::ErrorKind::PermissionDenied,
-    }
-}
-
-fn too_much() -> io::Error {
-    io::Error::other(format!(
-        "more than {DRIVE_ENTRIES_MAX} entries, or folders more than {DRIVE_DEPTH_MAX} deep, in the drive's directory"
-    ))
-}
-
-/// Renames without ever replacing anything.
-fn rename(from: &Dir, old: &str, to: &Dir, new: &Name) -> io::Result<()> {
-    Ok(rustix::fs::renameat_with(from, old, to, new.as_str(), RenameFlags::NOREPLACE)?)
-}
-
-/// The directory, opened for reading: a [`Dir`] may be a mere place, which can be neither locked nor synced.
-fn readable(directory: &Dir) -> io::Result<Dir> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
-    Ok(Dir::from_std_file(opened.into()))
-}
-
-/// Makes the entries of a directory durable.
-fn sync(directory: &Dir) -> io::Result<()> {
-    Ok(rustix::fs::fsync(readable(directory)?)?)
-}
-
-/// What an error of the machine is to the modem. What is no news about the drive's content is logged.
-fn reason(error: io::Error) -> DriveError {
-    if is_passing(&error) {
-        return DriveError::NotFound;
-    }
-    match Errno::from_io_error(&error) {
-        Some(Errno::EXIST) => DriveError::Taken,
-        Some(Errno::NOTEMPTY) => DriveError::NotEmpty,
-        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::MLINK) => DriveError::Full,
-        Some(Errno::NODEV | Errno::STALE | Errno::NOTCONN) => DriveError::Gone,
-        _ => {
-            tracing::warn!(%error, "the drive's directory cannot be read or written");
-            DriveError::Broken
         }
     }
 }
