@@ -5,7 +5,7 @@
 use mailmodem::directory::DirectoryDrive;
 use modem::drive::memory::MemoryDrive;
 use modem::drive::path::{Name, Path};
-use modem::drive::{Drive, DriveError, Entry, Kind, Letter, NameCase, OpenFile, Space, Staging};
+use modem::drive::{Drive, DriveError, Entry, Kind, Letter, NameCase, OpenFile, Space, StagedFile, Staging};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use std::ffi::OsStr;
@@ -43,7 +43,8 @@ mod model {
         Stage(usize),
         Drop(usize),
         Create(usize, Name),
-        Write(usize, Vec<u8>),
+        Write(usize, usize, Vec<u8>),
+        Complete(usize, usize),
         PublishFolder(usize, Vec<Name>),
         PublishFile(usize, Vec<Name>),
         /// A staging from beginning to end.
@@ -81,8 +82,9 @@ mod model {
             4 => slot.clone().prop_map(Operation::Stage),
             1 => slot.clone().prop_map(Operation::Drop),
             6 => (slot.clone(), any_name()).prop_map(|(slot, name)| Operation::Create(slot, name)),
-            6 => (slot.clone(), proptest::collection::vec(any::<u8>(), 0..16))
-                .prop_map(|(slot, octets)| Operation::Write(slot, octets)),
+            6 => (slot.clone(), 0_usize..3, proptest::collection::vec(any::<u8>(), 0..16))
+                .prop_map(|(slot, file, octets)| Operation::Write(slot, file, octets)),
+            1 => (slot.clone(), 0_usize..3).prop_map(|(slot, file)| Operation::Complete(slot, file)),
             3 => (slot.clone(), any_path()).prop_map(|(slot, path)| Operation::PublishFolder(slot, path)),
             3 => (slot, any_path()).prop_map(|(slot, path)| Operation::PublishFile(slot, path)),
             6 => (any_path(), proptest::collection::vec(any::<u8>(), 0..16))
@@ -137,8 +139,13 @@ mod model {
                 Operation::Drop(slot) => {
                     Done(self.stagings[*slot].take().map(drop).ok_or(DriveError::NotFound))
                 }
-                Operation::Create(slot, name) => Done(self.stagings[*slot].as_mut()?.create(name)),
-                Operation::Write(slot, octets) => Done(self.stagings[*slot].as_mut()?.write(octets)),
+                Operation::Create(slot, name) => Done(self.stagings[*slot].as_mut()?.create(name).map(drop)),
+                Operation::Write(slot, file, octets) => {
+                    Done(self.stagings[*slot].as_mut()?.write(StagedFile::nth(*file), octets))
+                }
+                Operation::Complete(slot, file) => {
+                    Done(self.stagings[*slot].as_mut()?.complete(StagedFile::nth(*file)))
+                }
                 Operation::PublishFolder(slot, folder) => {
                     Done(self.stagings[*slot].take()?.publish_folder(folder))
                 }
@@ -237,8 +244,8 @@ fn used(drive: &dyn Drive) -> u64 {
 
 fn save(drive: &mut dyn Drive, file: &[Name], octets: &[u8]) -> Result<(), DriveError> {
     let mut staging = drive.stage()?;
-    staging.create(&name("staged"))?;
-    staging.write(octets)?;
+    let staged = staging.create(&name("staged"))?;
+    staging.write(staged, octets)?;
     staging.publish_file(file)
 }
 
@@ -432,12 +439,12 @@ fn the_size_is_never_exceeded_by_what_is_done_through_the_drive() {
     let mut drive = opened(directory.path(), NameCase::Told);
     let mut stagings = [drive.stage().unwrap(), drive.stage().unwrap()];
     for staging in &mut stagings {
-        staging.create(&name("staged")).unwrap();
-        staging.write(&[b'x'; 300]).unwrap();
+        let staged = staging.create(&name("staged")).unwrap();
+        staging.write(staged, &[b'x'; 300]).unwrap();
     }
     for staging in &mut stagings {
-        assert_eq!(staging.write(b"1"), Err(DriveError::Full));
-        assert_eq!(staging.write(b""), Ok(()));
+        assert_eq!(staging.write(StagedFile::nth(0), b"1"), Err(DriveError::Full));
+        assert_eq!(staging.write(StagedFile::nth(0), b""), Ok(()));
     }
     assert_eq!(drive.space(), Ok(Space { total: 1_000, used: 1_000 }));
     let [one, two] = stagings;
@@ -483,8 +490,8 @@ fn a_staging_is_unseen_until_it_is_published_whole() {
     let mut drive = opened(directory.path(), NameCase::Told);
     let mut staging = drive.stage().unwrap();
     for file in ["EMAIL000.TXT", "photo.jpg"] {
-        staging.create(&name(file)).unwrap();
-        staging.write(file.as_bytes()).unwrap();
+        let staged = staging.create(&name(file)).unwrap();
+        staging.write(staged, file.as_bytes()).unwrap();
     }
     assert_eq!(listed(&drive, "/"), ["Audio", "Picture", "Video", "VideoCall"]);
     drive.format().unwrap();
@@ -519,7 +526,7 @@ fn a_removed_directory_is_gone() {
     fs::create_dir(&directory).unwrap();
     let mut drive = opened(&directory, NameCase::Told);
     let mut staging = drive.stage().unwrap();
-    staging.create(&name("a")).unwrap();
+    let staged = staging.create(&name("a")).unwrap();
     fs::remove_dir_all(&directory).unwrap();
     // A directory of the same name is another one.
     fs::create_dir(&directory).unwrap();
@@ -535,7 +542,7 @@ fn a_removed_directory_is_gone() {
     assert_eq!(drive.stage().err(), gone);
     assert_eq!(drive.format().err(), gone);
     assert_eq!(staging.create(&name("b")).err(), gone);
-    assert_eq!(staging.write(b"1").err(), gone);
+    assert_eq!(staging.write(staged, b"1").err(), gone);
     assert_eq!(staging.publish_folder(&names("Mail")).err(), gone);
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }

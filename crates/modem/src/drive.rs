@@ -184,19 +184,43 @@ pub trait OpenFile: Send {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DriveError>;
 }
 
+/// A file of a [`Staging`], by the order in which its files were begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StagedFile(usize);
+
+impl StagedFile {
+    /// The one begun after `before` others.
+    #[must_use]
+    pub const fn nth(before: usize) -> Self {
+        Self(before)
+    }
+
+    /// How many were begun before it.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Files being written aside, to appear all at once or not at all.
 pub trait Staging: Send {
-    /// Begins a file; the one begun before is complete.
+    /// Begins a file. Several may be written at a time.
     ///
     /// # Errors
     /// `Taken` when this staging has a file of that name.
-    fn create(&mut self, name: &Name) -> Result<(), DriveError>;
+    fn create(&mut self, name: &Name) -> Result<StagedFile, DriveError>;
 
-    /// Appends to the file begun last; `NotFound` when none was.
+    /// Appends to a file: all of the octets, or none.
     ///
     /// # Errors
-    /// `Full` when the drive has no room.
-    fn write(&mut self, octets: &[u8]) -> Result<(), DriveError>;
+    /// `Full` when the drive has no room, `NotFound` for a file that is complete or of another staging.
+    fn write(&mut self, file: StagedFile, octets: &[u8]) -> Result<(), DriveError>;
+
+    /// Ends a file, so that nothing of it is held any more. Publishing ends those that are not ended.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    fn complete(&mut self, file: StagedFile) -> Result<(), DriveError>;
 
     /// Makes the staged files appear as a new folder. Durable when it returns.
     ///

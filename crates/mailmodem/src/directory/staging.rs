@@ -2,10 +2,11 @@
 
 use super::tree::{clear, reason, rename, sync};
 use super::{Amount, Ground};
+use crate::limits::STAGED_OCTETS_HELD_MAX;
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, File, OpenOptions};
 use modem::drive::path::Name;
-use modem::drive::{DriveError, Staging};
+use modem::drive::{DriveError, StagedFile, Staging};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -23,11 +24,43 @@ pub(super) struct DirectoryStaging {
     ground: Arc<Ground>,
     name: String,
     aside: Dir,
-    files: Vec<Name>,
-    /// The file begun last, open.
-    last: Option<File>,
+    files: Vec<Staged>,
+    /// The machine did not take something: what is staged is not what was written, and must not appear.
+    is_spoilt: bool,
     /// What is counted as staged for it.
     amount: Amount,
+}
+
+/// A file of a staging.
+struct Staged {
+    name: Name,
+    /// `None` when it is complete.
+    open: Option<Written>,
+}
+
+/// A file being written, in steps of a size that is worth a call of the system.
+struct Written {
+    file: File,
+    held: Vec<u8>,
+}
+
+impl Written {
+    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        if self.held.len() + octets.len() > STAGED_OCTETS_HELD_MAX {
+            self.file.write_all(&self.held)?;
+            self.held.clear();
+            if octets.len() > STAGED_OCTETS_HELD_MAX {
+                return self.file.write_all(octets);
+            }
+        }
+        self.held.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn complete(mut self) -> io::Result<()> {
+        self.file.write_all(&self.held)?;
+        self.file.sync_all()
+    }
 }
 
 impl DirectoryStaging {
@@ -50,7 +83,7 @@ impl DirectoryStaging {
         account.staged = account.staged.plus(Amount::ENTRY);
         drop(account);
         let ground = Arc::clone(ground);
-        Ok(Self { ground, name, aside, files: Vec::new(), last: None, amount: Amount::ENTRY })
+        Ok(Self { ground, name, aside, files: Vec::new(), is_spoilt: false, amount: Amount::ENTRY })
     }
 
     /// Counts `more` as staged for this, if there is room.
@@ -70,8 +103,16 @@ impl DirectoryStaging {
     }
 
     /// Makes what is staged durable where it is.
-    fn complete(&mut self) -> Result<(), DriveError> {
-        self.last.take().map_or(Ok(()), |file| file.sync_all()).map_err(reason)
+    fn complete_all(&mut self) -> Result<(), DriveError> {
+        let completed =
+            self.files.iter_mut().filter_map(|file| file.open.take()).try_for_each(Written::complete);
+        self.unspoilt(completed)?;
+        if self.is_spoilt { Err(DriveError::Broken) } else { Ok(()) }
+    }
+
+    fn unspoilt(&mut self, done: io::Result<()>) -> Result<(), DriveError> {
+        self.is_spoilt |= done.is_err();
+        done.map_err(reason)
     }
 
     /// Renames what is staged into its place. The rename shows all of it at once.
@@ -88,46 +129,50 @@ impl DirectoryStaging {
 }
 
 impl Staging for DirectoryStaging {
-    fn create(&mut self, name: &Name) -> Result<(), DriveError> {
+    fn create(&mut self, name: &Name) -> Result<StagedFile, DriveError> {
         self.ground.present()?;
         let key = self.ground.case.key(name);
-        if self.files.iter().any(|taken| self.ground.case.key(taken) == key) {
+        if self.files.iter().any(|taken| self.ground.case.key(&taken.name) == key) {
             return Err(DriveError::Taken);
         }
         self.take_room(Amount::ENTRY)?;
         let mut options = OpenOptions::new();
         options.append(true).create_new(true);
-        match self.complete().and_then(|()| self.aside.open_with(name.as_str(), &options).map_err(reason)) {
+        match self.aside.open_with(name.as_str(), &options) {
             Ok(file) => {
-                self.files.push(name.clone());
-                self.last = Some(file);
-                Ok(())
+                let open = Some(Written { file, held: Vec::new() });
+                self.files.push(Staged { name: name.clone(), open });
+                Ok(StagedFile::nth(self.files.len() - 1))
             }
             Err(error) => {
                 self.give_room_back(Amount::ENTRY);
-                Err(error)
+                Err(reason(error))
             }
         }
     }
 
-    fn write(&mut self, octets: &[u8]) -> Result<(), DriveError> {
-        self.ground.present()?;
-        let Some(mut file) = self.last.as_ref().map(File::try_clone).transpose().map_err(reason)? else {
+    fn write(&mut self, file: StagedFile, octets: &[u8]) -> Result<(), DriveError> {
+        let is_open = self.files.get(file.index()).is_some_and(|file| file.open.is_some());
+        if !is_open {
+            self.ground.present()?;
             return Err(DriveError::NotFound);
-        };
-        let before = file.metadata().map_err(reason)?.len();
-        let more = Amount::octets(u64::try_from(octets.len()).map_err(|_| DriveError::Full)?);
-        self.take_room(more)?;
-        file.write_all(octets).map_err(|error| {
-            self.give_room_back(more);
-            // The machine's own disk may be full in the middle of it.
-            file.set_len(before).map_or_else(reason, |()| reason(error))
-        })
+        }
+        self.take_room(Amount::octets(u64::try_from(octets.len()).map_err(|_| DriveError::Full)?))?;
+        let open = self.files.get_mut(file.index()).and_then(|file| file.open.as_mut());
+        let written = open.map_or(Ok(()), |open| open.write(octets));
+        self.unspoilt(written)
+    }
+
+    fn complete(&mut self, file: StagedFile) -> Result<(), DriveError> {
+        self.ground.present()?;
+        let open = self.files.get_mut(file.index()).and_then(|file| file.open.take());
+        let completed = open.ok_or(DriveError::NotFound)?.complete();
+        self.unspoilt(completed)
     }
 
     fn publish_folder(mut self: Box<Self>, folder: &[Name]) -> Result<(), DriveError> {
         self.ground.present()?;
-        self.complete()?;
+        self.complete_all()?;
         sync(&self.aside).map_err(reason)?;
         let root = self.ground.root.try_clone().map_err(reason)?;
         let (name, amount) = (self.name.clone(), self.amount);
@@ -137,8 +182,8 @@ impl Staging for DirectoryStaging {
     fn publish_file(mut self: Box<Self>, file: &[Name]) -> Result<(), DriveError> {
         self.ground.present()?;
         let [staged] = self.files.as_slice() else { return Err(DriveError::NotFound) };
-        let staged = staged.clone();
-        self.complete()?;
+        let staged = staged.name.clone();
+        self.complete_all()?;
         let aside = self.aside.try_clone().map_err(reason)?;
         let amount = self.amount.minus(Amount::ENTRY);
         self.publish(&aside, staged.as_str(), file, Amount { entries: 1, ..amount })

@@ -3,7 +3,9 @@
 //! Not here: a clock. Files carry the time that was last told by [`MemoryDrive::set_time`].
 
 use super::path::{Name, Path};
-use super::{Drive, DriveError, Entry, FIRST_FOLDERS, Kind, Letter, NameCase, OpenFile, Space, Staging};
+use super::{
+    Drive, DriveError, Entry, FIRST_FOLDERS, Kind, Letter, NameCase, OpenFile, Space, StagedFile, Staging,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -306,27 +308,46 @@ impl OpenFile for MemoryFile {
 }
 
 struct MemoryStaging {
-    files: Vec<(Name, Vec<u8>)>,
+    files: Vec<StagedInMemory>,
     pulls: u64,
     drive: MemoryDrive,
 }
 
+struct StagedInMemory {
+    name: Name,
+    octets: Vec<u8>,
+    is_complete: bool,
+}
+
+impl MemoryStaging {
+    fn open_file(&mut self, file: StagedFile) -> Result<&mut StagedInMemory, DriveError> {
+        self.files.get_mut(file.index()).filter(|file| !file.is_complete).ok_or(DriveError::NotFound)
+    }
+}
+
 impl Staging for MemoryStaging {
-    fn create(&mut self, name: &Name) -> Result<(), DriveError> {
+    fn create(&mut self, name: &Name) -> Result<StagedFile, DriveError> {
         drop(self.drive.same(self.pulls)?);
         let case = self.drive.case;
-        if self.files.iter().any(|(taken, _)| case.key(taken) == case.key(name)) {
+        if self.files.iter().any(|taken| case.key(&taken.name) == case.key(name)) {
             return Err(DriveError::Taken);
         }
-        self.files.push((name.clone(), Vec::new()));
+        self.files.push(StagedInMemory { name: name.clone(), octets: Vec::new(), is_complete: false });
+        Ok(StagedFile::nth(self.files.len() - 1))
+    }
+
+    fn write(&mut self, file: StagedFile, octets: &[u8]) -> Result<(), DriveError> {
+        drop(self.drive.same(self.pulls)?);
+        let drive = self.drive.clone();
+        let file = self.open_file(file)?;
+        drive.present()?.stage(octets.len(), drive.octets_max)?;
+        file.octets.extend_from_slice(octets);
         Ok(())
     }
 
-    fn write(&mut self, octets: &[u8]) -> Result<(), DriveError> {
-        let mut card = self.drive.same(self.pulls)?;
-        let (_, file) = self.files.last_mut().ok_or(DriveError::NotFound)?;
-        card.stage(octets.len(), self.drive.octets_max)?;
-        file.extend_from_slice(octets);
+    fn complete(&mut self, file: StagedFile) -> Result<(), DriveError> {
+        drop(self.drive.same(self.pulls)?);
+        self.open_file(file)?.is_complete = true;
         Ok(())
     }
 
@@ -335,7 +356,7 @@ impl Staging for MemoryStaging {
         let (place, name) = self.drive.free_place(&card, folder)?;
         let time_s = card.time_s;
         card.nodes.insert(place.clone(), Node { name, content: Content::Folder });
-        for (name, octets) in self.files.drain(..) {
+        for StagedInMemory { name, octets, .. } in self.files.drain(..) {
             let inside = place.iter().cloned().chain([self.drive.case.key(&name)]).collect();
             card.publish(inside, name, octets, time_s);
         }
@@ -349,7 +370,7 @@ impl Staging for MemoryStaging {
         }
         let (place, name) = self.drive.free_place(&card, file)?;
         let time_s = card.time_s;
-        if let Some((_, octets)) = self.files.pop() {
+        if let Some(StagedInMemory { octets, .. }) = self.files.pop() {
             card.publish(place, name, octets, time_s);
         }
         Ok(())
@@ -359,7 +380,7 @@ impl Staging for MemoryStaging {
 impl Drop for MemoryStaging {
     fn drop(&mut self) {
         if let Ok(mut card) = self.drive.same(self.pulls) {
-            card.staged_octets -= self.files.iter().map(|(_, octets)| length(octets)).sum::<u64>();
+            card.staged_octets -= self.files.iter().map(|file| length(&file.octets)).sum::<u64>();
         }
     }
 }
@@ -413,14 +434,14 @@ mod tests {
     fn staged_octets_count_and_are_given_back_when_dropped() {
         let mut drive = MemoryDrive::new(NameCase::Told, 10);
         let (mut one, mut two) = (drive.stage().unwrap(), drive.stage().unwrap());
-        one.create(&names("a")[0]).unwrap();
-        two.create(&names("a")[0]).unwrap();
-        assert_eq!(one.write(b"123456"), Ok(()));
-        assert_eq!(two.write(b"12345"), Err(DriveError::Full));
-        assert_eq!(two.write(b"1234"), Ok(()));
+        let a = one.create(&names("a")[0]).unwrap();
+        assert_eq!(two.create(&names("a")[0]), Ok(a));
+        assert_eq!(one.write(a, b"123456"), Ok(()));
+        assert_eq!(two.write(a, b"12345"), Err(DriveError::Full));
+        assert_eq!(two.write(a, b"1234"), Ok(()));
         assert_eq!(drive.space(), Ok(Space { total: 10, used: 10 }));
         drop(one);
-        assert_eq!(two.write(b"56"), Ok(()));
+        assert_eq!(two.write(a, b"56"), Ok(()));
         assert_eq!(two.publish_folder(&names("Mail")), Ok(()));
         assert_eq!(drive.content("Mail/a").as_deref(), Some(b"123456".as_slice()));
         assert_eq!(drive.space(), Ok(Space { total: 10, used: 6 }));
@@ -433,15 +454,15 @@ mod tests {
         card.add_file("a", b"123", 7).unwrap();
         let mut open = drive.open(&names("a")).unwrap();
         let mut staging = drive.stage().unwrap();
-        staging.create(&names("b")[0]).unwrap();
-        staging.write(b"1234").unwrap();
+        let staged = staging.create(&names("b")[0]).unwrap();
+        staging.write(staged, b"1234").unwrap();
         card.pull();
         assert_eq!(drive.list(&[]), Err(DriveError::Gone));
         assert_eq!(open.read(&mut [0; 2]), Err(DriveError::Gone));
         assert_eq!(drive.format(), Err(DriveError::Gone));
         card.insert();
         assert_eq!(open.read(&mut [0; 2]), Err(DriveError::Gone));
-        assert_eq!(staging.write(b"5"), Err(DriveError::Gone));
+        assert_eq!(staging.write(staged, b"5"), Err(DriveError::Gone));
         assert_eq!(staging.publish_file(&names("b")), Err(DriveError::Gone));
         assert_eq!(drive.space(), Ok(Space { total: 10, used: 3 }));
         assert_eq!(drive.content_of_open("a"), b"123");
