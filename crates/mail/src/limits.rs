@@ -59,3 +59,38 @@ pub const HEADER_TEXT_OCTETS_MAX: usize = 16 * 1024 * 1024;
 
 /// How long a POP3 server waits for its client. RFC 1939 §3 forbids less than ten minutes.
 pub const AUTOLOGOUT: Duration = Duration::from_secs(600);
+
+// MIME, read.
+
+/// Longest header field of a mail that is understood, unfolded: what follows in the same field is not read. Also the
+/// bound on each field's text after decoding.
+pub const FIELD_OCTETS_MAX: usize = 64 * 1024;
+
+/// Longest line of a mail's header section, and longest delimiter line between parts, that is seen as one line. RFC
+/// 5322 §2.1.1 has 998; a longer header line is read in pieces, a longer delimiter line is content.
+pub const HEADER_LINE_OCTETS_MAX: usize = 4_096;
+
+/// Longest boundary between parts that is looked for. RFC 2046 §5.1.1 allows 70.
+pub const BOUNDARY_OCTETS_MAX: usize = 1_024;
+
+/// Most multiparts inside one another that are opened; one deeper is saved as it came.
+pub const NESTING_MAX: usize = 32;
+
+/// Most parts of a mail that are told apart; what follows is saved as one, as it came.
+pub const PARTS_MAX: usize = 1_000;
+
+/// How much of what comes before a multipart's first part is held: with no part to come after all it is the text.
+pub const PREAMBLE_OCTETS_MAX: usize = 16 * 1024;
+
+/// Longest HTML text that becomes readable text, its transfer encoding undone; a longer one is an attachment. Reading
+/// one that was made to be slow takes some tenths of a second.
+pub const HTML_OCTETS_MAX: usize = 128 * 1024;
+
+/// Most HTML elements inside one another in a text that becomes readable text (the work grows with it).
+pub const HTML_NESTING_MAX: usize = 100;
+
+/// Longest line of white space that quoted-printable decoding takes for padding (RFC 2045 §6.7 rule 3).
+pub const PADDING_OCTETS_MAX: usize = 998;
+
+/// Longest name of a saved attachment, in octets of UTF-8.
+pub const FILE_NAME_OCTETS_MAX: usize = 128;
