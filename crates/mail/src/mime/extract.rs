@@ -15,6 +15,7 @@ use super::html;
 use super::part::Part;
 use super::transfer::TransferDecoder;
 use crate::limits::{CHUNK_OCTETS, HTML_OCTETS_MAX, NESTING_MAX, PARTS_MAX, PREAMBLE_OCTETS_MAX};
+use std::fmt;
 
 /// A piece of a mail, in the order in which they come: the header once and first; `Text` any number of times;
 /// attachments one after another, no text inside one.
@@ -59,6 +60,22 @@ pub struct Attachment {
 }
 
 /// Reads one mail. The output depends on the octets alone, not on their portions.
+///
+/// ```
+/// use mail::mime::extract::{Extractor, Piece};
+///
+/// let mut text = String::new();
+/// let mut take = |piece: Piece<'_>| {
+///     if let Piece::Text(more) = piece {
+///         text.push_str(more);
+///     }
+/// };
+/// let mut extractor = Extractor::default();
+/// extractor.push(b"Subject: x\r\n\r\nHel", &mut take);
+/// extractor.push(b"lo", &mut take);
+/// extractor.finish(&mut take);
+/// assert_eq!(text, "Hello");
+/// ```
 pub struct Extractor {
     /// Octets that mean nothing yet: an unfinished header line, or what may become a delimiter line.
     held: Vec<u8>,
@@ -131,6 +148,19 @@ impl Default for Extractor {
     }
 }
 
+/// The parts of it that say where it is; what it holds is the mail's.
+impl fmt::Debug for Extractor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Extractor");
+        debug
+            .field("place", &self.place)
+            .field("nesting", &self.multiparts.len())
+            .field("parts", &self.parts);
+        debug.field("held_octets", &self.held.len()).finish_non_exhaustive()
+    }
+}
+
+/// Who takes the pieces. One that cannot (a full drive) remembers so and stops the pushing.
 type Sink<'s> = dyn FnMut(Piece<'_>) + 's;
 
 impl Extractor {
