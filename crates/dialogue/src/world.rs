@@ -228,7 +228,10 @@ impl World {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Show(octets) => self.shown.extend_from_slice(&octets),
+            Output::Show(octets) => {
+                self.shown.extend_from_slice(&octets);
+                self.modem.handle(Input::Shown, self.now);
+            }
             Output::Report(words) => self.reports.push(words),
             Output::Open { link, protocol, server, .. } => self.open(link, protocol, &server),
             Output::Transmit(link, octets) => {
@@ -273,6 +276,7 @@ impl World {
         }
         let service = match protocol {
             Protocol::Smtp => Service::Smtp,
+            Protocol::Pop3 => Service::Pop3,
         };
         let input = match self.provider.connect(service, server) {
             Ok(mut connection) => {

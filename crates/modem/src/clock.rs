@@ -75,6 +75,11 @@ impl Clock {
         Some(())
     }
 
+    /// The time as a mail's folder is named by it: `YYMMDDHHMMSS`.
+    pub(crate) fn digits(&self, now: Instant) -> Option<String> {
+        self.date(now)?.digits().get(2..).map(str::to_owned)
+    }
+
     /// The date of a mail composed now.
     pub(crate) fn date(&self, now: Instant) -> Option<Date> {
         Date::new(self.unix_s(now), self.set_to.zone_quarters.checked_mul(15)?)

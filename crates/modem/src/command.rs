@@ -6,6 +6,7 @@
 mod files;
 pub(crate) mod general;
 pub(crate) mod network;
+mod pop3;
 mod smtp;
 pub mod table;
 
@@ -37,6 +38,26 @@ pub(crate) enum Answer {
 pub(crate) enum Job {
     /// AT+SMTPSEND: the server's greeting.
     SmtpGreeting,
+    /// AT+POP3IN: the log-in.
+    LogIn,
+    /// An answer of the POP3 server that is one line of ours.
+    Ask,
+    /// AT+POP3LIST: a line for each mail; whether there has been one.
+    List {
+        /// Whether there has been one.
+        any: bool,
+    },
+    /// AT+POP3HDR: a header.
+    Header,
+    /// AT+POP3READ: the terminal, which takes a file.
+    Reading,
+}
+
+impl Job {
+    /// Whether it waits for the POP3 server.
+    pub(crate) const fn is_of_session(self) -> bool {
+        matches!(self, Self::LogIn | Self::Ask | Self::List { .. } | Self::Header)
+    }
 }
 
 /// What was typed at a prompt.

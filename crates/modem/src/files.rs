@@ -4,6 +4,7 @@
 
 use crate::drive::path::Path;
 use crate::drive::{Drive, DriveError, Entry, Kind, Letter, OpenFile};
+use crate::modem::MAIL_FOLDER;
 
 pub(crate) struct Files {
     c: Box<dyn Drive>,
@@ -73,6 +74,36 @@ impl Files {
 
     pub(crate) fn open(&self, file: &Path) -> Result<Box<dyn OpenFile>, DriveError> {
         self.drive(file.drive)?.open(&file.names)
+    }
+
+    /// A saved mail's path, from what a host wrote: from the current folder on, or else from the folder of saved mails
+    /// (note §4.7).
+    pub(crate) fn saved_mail(&self, letter: Letter, text: &str) -> Option<Path> {
+        let here = Some(&self.current).filter(|current| current.drive == letter).cloned();
+        let mails = Path::root(letter).join(MAIL_FOLDER);
+        [here, mails].into_iter().flatten().filter_map(|folder| folder.join(text)).find(|path| {
+            let entry = self.drive(letter).and_then(|drive| drive.entry(&path.names));
+            path.drive == letter && matches!(entry, Ok(Entry { kind: Kind::File { .. }, .. }))
+        })
+    }
+
+    /// Whether a path names something.
+    pub(crate) fn exists(&self, path: &Path) -> Result<bool, DriveError> {
+        match self.drive(path.drive)?.entry(&path.names) {
+            Ok(_) => Ok(true),
+            Err(DriveError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn drive_mut(&mut self, letter: Letter) -> Result<&mut dyn Drive, DriveError> {
+        match letter {
+            Letter::C => Ok(self.c.as_mut()),
+            Letter::D => match &mut self.d {
+                Some(card) => Ok(card.as_mut()),
+                None => Err(DriveError::Gone),
+            },
+        }
     }
 
     /// What a host wrote, from the current folder on; what is no path names nothing.

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod command;
 pub mod drive;
 mod files;
+mod inbox;
 pub mod limits;
 pub mod modem;
 mod outbox;

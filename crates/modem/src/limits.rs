@@ -24,5 +24,14 @@ pub const ATTACHMENTS_OCTETS_MAX: u64 = 10 * 1024 * 1024;
 /// Most PDP contexts (commands.md §5).
 pub const CONTEXTS_MAX: u32 = 16;
 
+/// Largest mail that AT+POP3GET saves. A setting may change it.
+pub const MAIL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// How many seconds ahead a free name for a mail's folder is sought: as many mails may be saved in one second.
+pub const MAIL_FOLDER_SECONDS_MAX: u64 = 10_000;
+
+/// How much of a file is shown at a time.
+pub const READ_OCTETS: usize = 8 * 1024;
+
 /// Longest reason kept for AT+MAILERR? and the log.
 pub const REASON_OCTETS_MAX: usize = 512;

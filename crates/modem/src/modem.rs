@@ -2,7 +2,11 @@
 //!
 //! Not here: what commands do ([`crate::command`]) and how mail travels ([`mail`]).
 
+mod reading;
 mod sending;
+mod session;
+
+pub(crate) use session::MAIL_FOLDER;
 
 use crate::clock::{Calendar, Clock};
 use crate::command::general::General;
@@ -11,6 +15,7 @@ use crate::command::table::{Arguments, Command};
 use crate::command::{Answer, Entered, Job};
 use crate::drive::Drive;
 use crate::files::Files;
+use crate::inbox::Inbox;
 use crate::limits::{TYPE_AHEAD_OCTETS_MAX, URC_DELAY_MAX};
 use crate::outbox::Outbox;
 use crate::settings::Settings;
@@ -18,6 +23,7 @@ use crate::terminal::editor::Edit;
 use crate::terminal::grammar::{CommandLine, Form, Invocation};
 use crate::terminal::{Code, Terminal};
 use mail::machine::{Input as LinkInput, Instant};
+use reading::Reading;
 use std::collections::VecDeque;
 
 /// A connection of the modem's. Never used twice, so what arrives for one that is over finds nobody.
@@ -36,6 +42,8 @@ pub enum Input<'a> {
     CardInserted(Box<dyn Drive>),
     /// The storage card was pulled out.
     CardRemoved,
+    /// The terminal has taken everything that was shown.
+    Shown,
     /// The time named by [`Modem::deadline`] is here.
     DeadlinePassed,
 }
@@ -89,6 +97,8 @@ pub enum Output {
 pub enum Protocol {
     /// SMTP, as its client.
     Smtp,
+    /// POP3, as its client.
+    Pop3,
 }
 
 /// A modem. See the crate's words.
@@ -100,6 +110,8 @@ pub struct Modem {
     pub(crate) clock: Clock,
     pub(crate) files: Files,
     pub(crate) outbox: Outbox,
+    pub(crate) inbox: Inbox,
+    reading: Option<Reading>,
     activity: Activity,
     type_ahead: TypeAhead,
     last_line: Vec<u8>,
@@ -140,7 +152,7 @@ struct TypeAhead {
 /// are few.
 #[derive(Default)]
 struct Urcs {
-    lines: VecDeque<String>,
+    responses: VecDeque<Vec<String>>,
     /// Since when the first has been waiting.
     since: Instant,
 }
@@ -163,6 +175,8 @@ impl Modem {
             clock: Clock::new(calendar, now),
             files: Files::new(drive_c, drive_d),
             outbox: Outbox::new(),
+            inbox: Inbox::default(),
+            reading: None,
             activity: Activity::Ready,
             type_ahead: TypeAhead::default(),
             last_line: Vec::new(),
@@ -177,11 +191,26 @@ impl Modem {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
             Input::Typed(octets) => octets.iter().for_each(|&octet| self.typed(octet, now)),
-            Input::Link(link, input) => self.on_link(link, input, now),
-            Input::NotOpened(link, obstacle) => self.on_not_opened(link, &obstacle, now),
+            Input::Link(link, input) if Some(link) == self.sending_link() => self.on_sending_link(input, now),
+            Input::Link(link, input) if Some(link) == self.session_link() => self.on_session_link(input, now),
+            Input::NotOpened(link, why) if Some(link) == self.sending_link() => {
+                self.on_sending_not_opened(&why, now);
+            }
+            Input::NotOpened(link, why) if Some(link) == self.session_link() => {
+                self.on_session_not_opened(&why, now);
+            }
+            // A link that is over.
+            Input::Link(..) | Input::NotOpened(..) => {}
             Input::CardInserted(card) => self.files.insert_card(card),
-            Input::CardRemoved => self.files.remove_card(),
-            Input::DeadlinePassed => self.on_sending_deadline(now),
+            Input::CardRemoved => {
+                self.on_card_removed_from_session(now);
+                self.files.remove_card();
+            }
+            Input::Shown => self.on_shown(now),
+            Input::DeadlinePassed => {
+                self.on_sending_link(LinkInput::DeadlinePassed, now);
+                self.on_session_link(LinkInput::DeadlinePassed, now);
+            }
         }
         self.show_urcs(now);
         let shown = self.terminal.take_shown();
@@ -199,8 +228,8 @@ impl Modem {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let urcs =
-            (self.takes_lines() && !self.urcs.lines.is_empty()).then(|| self.urcs.since + URC_DELAY_MAX);
-        [self.sending_deadline(), urcs].into_iter().flatten().min()
+            (self.takes_lines() && !self.urcs.responses.is_empty()).then(|| self.urcs.since + URC_DELAY_MAX);
+        [self.sending_deadline(), self.session_deadline(), urcs].into_iter().flatten().min()
     }
 
     /// Whether nothing is under way: no command pending, no mail being sent, nothing to be said.
@@ -208,7 +237,8 @@ impl Modem {
     pub fn is_idle(&self) -> bool {
         self.takes_lines()
             && !self.outbox.is_sending()
-            && self.urcs.lines.is_empty()
+            && !self.inbox.is_getting()
+            && self.urcs.responses.is_empty()
             && self.outputs.is_empty()
     }
 
@@ -254,9 +284,9 @@ impl Modem {
             Activity::Waiting(job, _) => {
                 let job = *job;
                 if self.type_ahead.push(octet, self.terminal.registers.line_end)
-                    && self.type_ahead.take_stop(job)
+                    && let Some(stop) = self.type_ahead.take_stop(job)
                 {
-                    self.stop_pending(now);
+                    self.stop_pending(stop, now);
                 }
             }
         }
@@ -362,17 +392,28 @@ impl Modem {
         }
     }
 
+    fn pending_job_mut(&mut self) -> Option<&mut Job> {
+        match &mut self.activity {
+            Activity::Waiting(job, _) => Some(job),
+            Activity::Ready | Activity::Text(..) => None,
+        }
+    }
+
     fn is_pending(&self, job: Job) -> bool {
         matches!(&self.activity, Activity::Waiting(pending, _) if *pending == job)
     }
 
     /// A STOP was typed while the command that it stops was pending: that one ends with ERROR, the STOP with OK, and
     /// what else was typed comes after them (commands.md §1, choice).
-    fn stop_pending(&mut self, now: Instant) {
-        self.stop_sending();
+    fn stop_pending(&mut self, stop: &[u8], now: Instant) {
+        if stop == STOP_SENDING {
+            self.stop_sending();
+        } else {
+            self.stop_session();
+        }
         self.activity = Activity::Ready;
         self.terminal.finish(Code::Error);
-        for &octet in STOP_SENDING {
+        for &octet in stop {
             self.terminal.echo(octet);
         }
         self.terminal.echo(self.terminal.registers.line_end);
@@ -396,20 +437,26 @@ impl Modem {
         }
     }
 
-    /// Shows an unsolicited result code as soon as the line is free.
-    fn urc(&mut self, line: impl Into<String>, now: Instant) {
-        if self.urcs.lines.is_empty() {
+    /// Shows an unsolicited result code, of a line or more, as soon as the line is free.
+    fn urc(&mut self, lines: impl Into<Vec<String>>, now: Instant) {
+        if self.urcs.responses.is_empty() {
             self.urcs.since = now;
         }
-        self.urcs.lines.push_back(line.into());
+        self.urcs.responses.push_back(lines.into());
+    }
+
+    /// Tells the log why something did not work.
+    fn report(&mut self, words: &str, place: &str, reason: &str) {
+        let words = words.split_once(": ").map_or(words, |(_, words)| words);
+        self.outputs.push_back(Output::Report(format!("{words}: {place} {reason}")));
     }
 
     /// Never inside an answer; inside a line that is being typed only after a while.
     fn show_urcs(&mut self, now: Instant) {
         let in_line = self.terminal.editor.is_in_line() && now < self.urcs.since + URC_DELAY_MAX;
         if self.takes_lines() && !in_line {
-            for line in std::mem::take(&mut self.urcs.lines) {
-                self.terminal.say(&[line]);
+            for lines in std::mem::take(&mut self.urcs.responses) {
+                self.terminal.say(&lines);
             }
         }
     }
@@ -431,8 +478,9 @@ pub enum Expects {
     Nothing,
 }
 
-/// The line that stops a pending AT+SMTPSEND.
+/// The lines that stop what is pending.
 const STOP_SENDING: &[u8] = b"AT+SMTPSTOP";
+const STOP_SESSION: &[u8] = b"AT+POP3STOP";
 
 impl TypeAhead {
     /// Keeps an octet. True when it completed a line that is kept whole.
@@ -453,18 +501,20 @@ impl TypeAhead {
         false
     }
 
-    /// Whether the line completed last stops `job`; it is taken out then.
-    fn take_stop(&mut self, job: Job) -> bool {
+    /// The line completed last, if it stops `job`; it is taken out then.
+    fn take_stop(&mut self, job: Job) -> Option<&'static [u8]> {
         let stop = match job {
             Job::SmtpGreeting => STOP_SENDING,
+            Job::LogIn | Job::Ask | Job::List { .. } | Job::Header => STOP_SESSION,
+            Job::Reading => return None,
         };
-        let Some((_, complete)) = self.octets.split_last() else { return false };
+        let (_, complete) = self.octets.split_last()?;
         let start = complete.iter().rposition(|octet| matches!(octet, b'\r' | b'\n')).map_or(0, |at| at + 1);
         let line = complete.get(start..).unwrap_or_default();
         let is_stop = line.trim_ascii().eq_ignore_ascii_case(stop);
-        if is_stop {
+        is_stop.then(|| {
             self.octets.truncate(start);
-        }
-        is_stop
+            stop
+        })
     }
 }

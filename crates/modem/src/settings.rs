@@ -1,8 +1,18 @@
 //! What the owner of a modem may set. Everything has a default, and the defaults are the note's module.
 
-use crate::limits::{ATTACHMENTS_OCTETS_MAX, LINE_OCTETS_MAX};
+use crate::limits::{ATTACHMENTS_OCTETS_MAX, LINE_OCTETS_MAX, MAIL_OCTETS_MAX};
 
 pub use mail::smtp::client::BadRecipient;
+
+/// What a saved mail's text is called (commands.md §3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailFileName {
+    /// `EMAIL000.TXT`.
+    #[default]
+    Plain,
+    /// `EMAILYYMMDDHHMMSS000.TXT`, as later firmware has it.
+    Dated,
+}
 
 /// The settings of one modem.
 #[derive(Clone, Debug)]
@@ -15,6 +25,12 @@ pub struct Settings {
     pub mask_passwords: bool,
     /// What one refused recipient means for the others.
     pub bad_recipient: BadRecipient,
+    /// The largest mail that is saved.
+    pub mail_octets_max: u64,
+    /// What a saved mail's text is called.
+    pub mail_file_name: MailFileName,
+    /// Whether POP3 logs in by APOP where the server offers it.
+    pub apop: bool,
     /// Whether mail needs a PDP context configured by the host (note §3.1).
     pub require_pdp_context: bool,
     /// How the SMTP client calls itself: a domain or an address literal.
@@ -30,6 +46,9 @@ impl Default for Settings {
             attachments_octets_max: ATTACHMENTS_OCTETS_MAX,
             mask_passwords: false,
             bad_recipient: BadRecipient::Fail,
+            mail_octets_max: MAIL_OCTETS_MAX,
+            mail_file_name: MailFileName::Plain,
+            apop: false,
             require_pdp_context: false,
             hello_name: "[127.0.0.1]".to_owned(),
             nonce: 0,

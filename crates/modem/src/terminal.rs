@@ -76,9 +76,19 @@ impl Terminal {
             self.line_end();
         }
         for line in lines {
-            self.shown.extend_from_slice(line.as_ref());
-            self.line_end();
+            self.say_on(line);
         }
+    }
+
+    /// One more line of an information response.
+    pub(crate) fn say_on(&mut self, line: impl AsRef<[u8]>) {
+        self.show(line.as_ref());
+        self.line_end();
+    }
+
+    /// Octets as they are.
+    pub(crate) fn show(&mut self, octets: &[u8]) {
+        self.shown.extend_from_slice(octets);
     }
 
     /// A final result code.

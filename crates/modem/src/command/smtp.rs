@@ -11,7 +11,7 @@ use mail::sasl::Credentials;
 use mail::secret::Secret;
 
 /// What a masked password reads back as.
-const MASK: &[u8] = b"***";
+pub(super) const MASK: &[u8] = b"***";
 
 /// The setters' rule: a mail that is being sent is not to be changed.
 fn when_idle(modem: &mut Modem, set: impl FnOnce(&mut Modem) -> Option<()>) -> Answer {
@@ -19,7 +19,7 @@ fn when_idle(modem: &mut Modem, set: impl FnOnce(&mut Modem) -> Option<()>) -> A
 }
 
 /// `NAME: "a", "b"`, octets as they were given.
-fn quoted_line(name: &str, head: &str, texts: &[&[u8]], tail: &str) -> Vec<u8> {
+pub(super) fn quoted_line(name: &str, head: &str, texts: &[&[u8]], tail: &str) -> Vec<u8> {
     let mut line = format!("{name}: {head}").into_bytes();
     for (at, text) in texts.iter().enumerate() {
         if at > 0 {

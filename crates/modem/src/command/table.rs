@@ -3,7 +3,7 @@
 //!
 //! Not here: what the commands do.
 
-use super::{Run, files, general, network, smtp};
+use super::{Run, files, general, network, pop3, smtp};
 use crate::limits::{BODY_OCTETS_MAX, CONTEXTS_MAX};
 use crate::terminal::grammar::{Argument, CommandLine, Form, Invocation};
 use std::fmt::Write as _;
@@ -274,6 +274,9 @@ const fn optional(parameter: Parameter) -> Parameter {
     Parameter { optional: true, ..parameter }
 }
 
+/// A mail's number in its session (RFC 1939 §5).
+const MAIL_ID: Parameter = number("id", 1, u32::MAX);
+
 /// A row that does nothing; rows of the table fill in what they have.
 const ROW: Command =
     Command { name: "", summary: "", source: "", test: Some(""), read: None, write: None, execute: None };
@@ -494,6 +497,89 @@ pub static COMMANDS: &[Command] = &[
         summary: "aborts the sending",
         source: "note §3.3",
         execute: Some(smtp::stop),
+        ..ROW
+    },
+    Command {
+        name: "+POP3SRV",
+        summary: "the POP3 server and the account there",
+        source: "note §2",
+        test: Some("(1-65535)"),
+        read: Some(pop3::read_account),
+        write: Some((
+            &[
+                text("server", 1, 128),
+                text("user", 1, 128),
+                text("password", 0, 128),
+                optional(number("port", 1, 65_535)),
+            ],
+            pop3::write_account,
+        )),
+        execute: Some(pop3::clear_account),
+    },
+    Command {
+        name: "+POP3IN",
+        summary: "opens a session and logs in",
+        source: "note §4.2",
+        read: Some(pop3::read_session),
+        execute: Some(pop3::log_in),
+        ..ROW
+    },
+    Command {
+        name: "+POP3NUM",
+        summary: "how many mails there are, and their octets",
+        source: "note §4.2",
+        execute: Some(pop3::count),
+        ..ROW
+    },
+    Command {
+        name: "+POP3LIST",
+        summary: "the octets of a mail, or of each",
+        source: "note §4.3",
+        write: Some((&[MAIL_ID], pop3::list_one)),
+        execute: Some(pop3::list_all),
+        ..ROW
+    },
+    Command {
+        name: "+POP3HDR",
+        summary: "who wrote a mail, when, and about what",
+        source: "note §4.3",
+        write: Some((&[MAIL_ID], pop3::header)),
+        ..ROW
+    },
+    Command {
+        name: "+POP3GET",
+        summary: "saves a mail: 1 text and attachments, 2 the message as it came, 3 both",
+        source: "note §4.4",
+        write: Some((&[MAIL_ID, optional(number("type", 1, 3))], pop3::get)),
+        ..ROW
+    },
+    Command {
+        name: "+POP3DEL",
+        summary: "marks a mail, to be deleted by AT+POP3OUT",
+        source: "note §4.5",
+        write: Some((&[MAIL_ID], pop3::delete)),
+        ..ROW
+    },
+    Command {
+        name: "+POP3OUT",
+        summary: "ends the session, and deletes what is marked",
+        source: "note §4.2",
+        execute: Some(pop3::log_out),
+        ..ROW
+    },
+    Command {
+        name: "+POP3STOP",
+        summary: "breaks the session off; nothing is deleted",
+        source: "note §4.6",
+        execute: Some(pop3::stop),
+        ..ROW
+    },
+    Command {
+        name: "+POP3READ",
+        summary: "shows the mail saved last, or a file of drive 0 C: or 1 D:",
+        source: "note §4.7",
+        write: Some((&[number("drive", 0, 1), text("folder/file", 1, 254)], pop3::read_one)),
+        execute: Some(pop3::read_last),
         ..ROW
     },
     Command {

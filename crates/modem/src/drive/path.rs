@@ -105,6 +105,14 @@ impl Path {
         self.names.last()
     }
 
+    /// A file's folder, as a folder is shown, and its name: `C:/Email/100202110457/` and `EMAIL000.TXT`.
+    #[must_use]
+    pub fn as_folder_and_name(&self) -> (String, &str) {
+        let mut folder = self.clone();
+        folder.names.pop();
+        (folder.as_folder(), self.name().map_or("", Name::as_str))
+    }
+
     /// The path as a folder is shown: with a trailing `/`.
     #[must_use]
     pub fn as_folder(&self) -> String {

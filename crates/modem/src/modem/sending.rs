@@ -95,17 +95,14 @@ impl Modem {
         self.outbox.sending.as_ref().and_then(|sending| sending.client.deadline())
     }
 
-    pub(super) fn on_sending_deadline(&mut self, now: Instant) {
-        if let Some(sending) = &self.outbox.sending {
-            self.on_link(sending.link, LinkInput::DeadlinePassed, now);
-        }
+    pub(super) fn sending_link(&self) -> Option<LinkId> {
+        self.outbox.sending.as_ref().map(|sending| sending.link)
     }
 
-    /// Something happened on a link.
-    pub(super) fn on_link(&mut self, link: LinkId, input: LinkInput<'_>, now: Instant) {
-        let Some(sending) = self.outbox.sending.as_mut().filter(|sending| sending.link == link) else {
-            return;
-        };
+    /// Something happened on the link of the mail that is being sent.
+    pub(super) fn on_sending_link(&mut self, input: LinkInput<'_>, now: Instant) {
+        let Some(sending) = &mut self.outbox.sending else { return };
+        let link = sending.link;
         sending.client.handle(input, now);
         let mut events = Vec::new();
         while let Some(output) = sending.client.poll() {
@@ -121,14 +118,12 @@ impl Modem {
         }
     }
 
-    pub(super) fn on_not_opened(&mut self, link: LinkId, obstacle: &Obstacle, now: Instant) {
-        if self.outbox.sending.as_ref().is_some_and(|sending| sending.link == link) {
-            let failure = match obstacle.kind {
-                ObstacleKind::Network => Failure::NotOpened,
-                ObstacleKind::Tls => Failure::TlsFailed,
-            };
-            self.fail(&failure, &obstacle.words, now);
-        }
+    pub(super) fn on_sending_not_opened(&mut self, obstacle: &Obstacle, now: Instant) {
+        let failure = match obstacle.kind {
+            ObstacleKind::Network => Failure::NotOpened,
+            ObstacleKind::Tls => Failure::TlsFailed,
+        };
+        self.fail_sending(&failure, &obstacle.words, now);
     }
 
     fn on_sending_event(&mut self, event: Event, now: Instant) {
@@ -139,28 +134,28 @@ impl Modem {
             }
             Event::Skipped(failure) => {
                 let words = failure_words(&failure, self.authentication());
-                self.report(&words, &failure.to_string());
-                self.urc(words, now);
+                self.report_sending(&words, &failure.to_string());
+                self.urc([words], now);
             }
             Event::Finished(Ok(())) => {
                 self.outbox.sending = None;
                 self.outbox.draft = Draft::default();
-                self.urc(SUCCESS, now);
+                self.urc([SUCCESS.to_owned()], now);
             }
-            Event::Finished(Err(failure)) => self.fail(&failure, &failure.to_string(), now),
+            Event::Finished(Err(failure)) => self.fail_sending(&failure, &failure.to_string(), now),
         }
     }
 
     /// The outcome: an answer to the pending AT+SMTPSEND, or an unsolicited result code after it.
-    fn fail(&mut self, failure: &Failure, reason: &str, now: Instant) {
+    fn fail_sending(&mut self, failure: &Failure, reason: &str, now: Instant) {
         let words = failure_words(failure, self.authentication());
         self.outbox.sending = None;
-        self.report(&words, reason);
+        self.report_sending(&words, reason);
         if self.is_pending(Job::SmtpGreeting) {
             self.terminal.say(&[words]);
             self.finish_pending(Code::Error, now);
         } else {
-            self.urc(words, now);
+            self.urc([words], now);
         }
     }
 
@@ -172,9 +167,8 @@ impl Modem {
         }
     }
 
-    fn report(&mut self, words: &str, reason: &str) {
-        let server = &self.outbox.server;
-        let words = words.strip_prefix("+SMTP: ").unwrap_or(words);
-        self.outputs.push_back(Output::Report(format!("{words}: {}:{} {reason}", server.name, server.port)));
+    fn report_sending(&mut self, words: &str, reason: &str) {
+        let place = format!("{}:{}", self.outbox.server.name, self.outbox.server.port);
+        self.report(words, &place, reason);
     }
 }

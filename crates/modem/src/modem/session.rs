@@ -1,0 +1,319 @@
+//! A POP3 session from AT+POP3IN to its end (note §4).
+
+use super::{Job, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol};
+use crate::command::Answer;
+use crate::drive::path::{Name, Path};
+use crate::drive::{DriveError, Letter};
+use crate::inbox::outcome::{NETWORK_ERROR, SERVER_ERROR, SUCCESS, failure_words, not_saved_words};
+use crate::inbox::saving::{Form, NotSaved, Saving};
+use crate::inbox::{Open, Session, Text, header_line};
+use crate::limits::MAIL_FOLDER_SECONDS_MAX;
+use crate::terminal::Code;
+use mail::machine::{Input as LinkInput, Instant, Machine as _, Output as LinkOutput};
+use mail::pop3::client::{self, Client, Event, Failure, Request};
+use mail::smtp::client::Security;
+use std::time::Duration;
+
+/// The folder of saved mails, on either drive.
+pub(crate) const MAIL_FOLDER: &str = "Email";
+
+impl Modem {
+    /// AT+POP3IN: opens the link; the client logs in.
+    pub(crate) fn begin_session(&mut self, now: Instant) -> Answer {
+        let Some(account) = self.inbox.account.clone().filter(|_| !self.inbox.is_open()) else {
+            return Answer::ERROR;
+        };
+        if self.settings.require_pdp_context && !self.network.has_context() {
+            self.terminal.say(&[NETWORK_ERROR]);
+            return Answer::ERROR;
+        }
+        // What no POP3 command can carry is refused by AT+POP3SRV.
+        let Ok(user) = client::Account::new(account.credentials, self.settings.apop) else {
+            return Answer::ERROR;
+        };
+        let link = self.new_link();
+        let client = Client::new(user, Security::AsOpened, now);
+        self.inbox.session = Session::Open(Box::new(Open { link, client, text: Text::None }));
+        self.outputs.push_back(Output::Open {
+            link,
+            protocol: Protocol::Pop3,
+            server: account.server,
+            port: account.port,
+        });
+        Answer::Await(Job::LogIn)
+    }
+
+    /// A command that asks the server something, and waits for the answer.
+    pub(crate) fn ask(&mut self, request: Request, job: Job, now: Instant) -> Answer {
+        match self.request(request, Text::None, now) {
+            Ok(()) => Answer::Await(job),
+            Err(answer) => answer,
+        }
+    }
+
+    /// AT+POP3HDR.
+    pub(crate) fn ask_header(&mut self, id: u32, now: Instant) -> Answer {
+        match self.request(Request::Headers(id), Text::Header(Box::default()), now) {
+            Ok(()) => Answer::Await(Job::Header),
+            Err(answer) => answer,
+        }
+    }
+
+    /// AT+POP3GET: answered at once, the outcome follows as an unsolicited result code.
+    pub(crate) fn begin_getting(&mut self, id: u32, form: Form, now: Instant) -> Answer {
+        if let Err(answer) = self.check_session() {
+            return answer;
+        }
+        match self.begin_saving(form, now) {
+            Ok(saving) => match self.request(Request::Retrieve(id), Text::Saved(Box::new(saving)), now) {
+                Ok(()) => Answer::OK,
+                Err(answer) => answer,
+            },
+            Err(reason) => {
+                self.fail_saving(reason, now);
+                Answer::OK
+            }
+        }
+    }
+
+    fn begin_saving(&mut self, form: Form, now: Instant) -> Result<Saving, NotSaved> {
+        let folder = self.free_mail_folder(now)?;
+        let (text_name, octets_max) = (self.settings.mail_file_name, self.settings.mail_octets_max);
+        let letter = self.files.location();
+        Saving::begin(letter, self.files.drive_mut(letter)?, form, folder, text_name, octets_max)
+    }
+
+    /// The folder for a mail saved now: named by the time, or by the next second that no other is named by.
+    fn free_mail_folder(&self, now: Instant) -> Result<Name, NotSaved> {
+        let drive = self.files.location();
+        for second in 0..MAIL_FOLDER_SECONDS_MAX {
+            let digits = self.clock.digits(now + Duration::from_secs(second));
+            let Some(name) = digits.as_deref().and_then(Name::new) else { continue };
+            let path = [Name::new(MAIL_FOLDER), Some(name.clone())].into_iter().flatten().collect::<Vec<_>>();
+            if !self.files.exists(&Path { drive, names: path })? {
+                return Ok(name);
+            }
+        }
+        Err(NotSaved::Drive(DriveError::Taken))
+    }
+
+    /// Whether a request may be made: there is a session, and nothing runs in it.
+    fn check_session(&mut self) -> Result<(), Answer> {
+        match &self.inbox.session {
+            Session::None => Err(Answer::ERROR),
+            Session::Over(_) => {
+                if let Session::Over(words) = std::mem::take(&mut self.inbox.session) {
+                    self.terminal.say(&[words]);
+                }
+                Err(Answer::ERROR)
+            }
+            Session::Open(_) if self.inbox.is_getting() => Err(Answer::ERROR),
+            Session::Open(_) => Ok(()),
+        }
+    }
+
+    fn request(&mut self, request: Request, text: Text, now: Instant) -> Result<(), Answer> {
+        self.check_session()?;
+        let Some(open) = self.inbox.open() else { return Err(Answer::ERROR) };
+        open.client.request(request, now).map_err(|_busy| Answer::ERROR)?;
+        open.text = text;
+        self.step_session(now);
+        Ok(())
+    }
+
+    /// AT+POP3STOP: closes at once; the server deletes nothing without a QUIT, and nothing of a mail being saved stays.
+    pub(crate) fn stop_session(&mut self) -> Option<()> {
+        match std::mem::take(&mut self.inbox.session) {
+            Session::None => None,
+            Session::Over(_) => Some(()),
+            Session::Open(open) => {
+                self.outputs.push_back(Output::Close(open.link));
+                Some(())
+            }
+        }
+    }
+
+    pub(super) fn session_deadline(&self) -> Option<Instant> {
+        match &self.inbox.session {
+            Session::Open(open) => open.client.deadline(),
+            Session::None | Session::Over(_) => None,
+        }
+    }
+
+    pub(super) fn session_link(&self) -> Option<LinkId> {
+        match &self.inbox.session {
+            Session::Open(open) => Some(open.link),
+            Session::None | Session::Over(_) => None,
+        }
+    }
+
+    /// Something happened on the session's link.
+    pub(super) fn on_session_link(&mut self, input: LinkInput<'_>, now: Instant) {
+        if let Some(open) = self.inbox.open() {
+            open.client.handle(input, now);
+            self.step_session(now);
+        }
+    }
+
+    pub(super) fn on_session_not_opened(&mut self, obstacle: &Obstacle, now: Instant) {
+        let failure = match obstacle.kind {
+            ObstacleKind::Network => Failure::NotOpened,
+            ObstacleKind::Tls => Failure::TlsFailed,
+        };
+        self.end_session(&failure, &obstacle.words, now);
+    }
+
+    /// The card that a mail is being saved on was pulled.
+    pub(super) fn on_card_removed_from_session(&mut self, now: Instant) {
+        if self.inbox.saving_on() == Some(Letter::D) {
+            self.fail_saving(NotSaved::Drive(DriveError::Gone), now);
+        }
+    }
+
+    /// Does what the client wants done.
+    fn step_session(&mut self, now: Instant) {
+        while let Some(open) = self.inbox.open() {
+            let link = open.link;
+            match open.client.poll() {
+                None => return,
+                Some(LinkOutput::Transmit(octets)) => self.outputs.push_back(Output::Transmit(link, octets)),
+                Some(LinkOutput::StartTls) => self.outputs.push_back(Output::StartTls(link)),
+                Some(LinkOutput::Close) => self.outputs.push_back(Output::Close(link)),
+                Some(LinkOutput::Event(event)) => self.on_session_event(event, now),
+            }
+        }
+    }
+
+    fn on_session_event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::LoggedIn | Event::Done => self.succeed(now),
+            Event::Stat { count, octets } => {
+                self.terminal.say(&[format!("+POP3: {count}, {octets}")]);
+                self.finish_pending(Code::Ok, now);
+            }
+            Event::ListEntry { id, octets } => self.on_list_entry(id, octets),
+            Event::UniqueId { .. } => {}
+            Event::ListEnd => {
+                if self.is_pending(Job::List { any: false }) {
+                    self.terminal.say(&["+POP3: EMPTY"]);
+                }
+                self.finish_pending(Code::Ok, now);
+            }
+            Event::Content(octets) => self.on_content(&octets, now),
+            Event::ContentEnd => self.on_content_end(now),
+            Event::Refused { request, response } => {
+                let reason = format!("answered \"{response}\" to {}", request.command().keyword());
+                let was_getting = self.inbox.is_getting();
+                if let Some(open) = self.inbox.open() {
+                    open.text = Text::None;
+                }
+                self.report_session(SERVER_ERROR, &reason);
+                self.tell_failure(SERVER_ERROR, was_getting, now);
+            }
+            Event::LoggedOut => {
+                self.inbox.session = Session::None;
+                self.succeed(now);
+            }
+            Event::Ended(failure) => self.end_session(&failure, &failure.to_string(), now),
+        }
+    }
+
+    fn succeed(&mut self, now: Instant) {
+        self.terminal.say(&[SUCCESS]);
+        self.finish_pending(Code::Ok, now);
+    }
+
+    fn on_list_entry(&mut self, id: u32, octets: u64) {
+        let Some(job) = self.pending_job_mut() else { return };
+        match job {
+            Job::List { any: false } => {
+                *job = Job::List { any: true };
+                self.terminal.say(&["+POP3:".to_owned(), format!("{id} {octets}")]);
+            }
+            Job::List { any: true } => self.terminal.say_on(format!("{id} {octets}")),
+            _ => self.terminal.say(&[format!("+POP3: {id}, {octets}")]),
+        }
+    }
+
+    fn on_content(&mut self, octets: &[u8], now: Instant) {
+        let Some(open) = self.inbox.open() else { return };
+        match &mut open.text {
+            Text::Header(reader) => reader.push(octets),
+            Text::Saved(saving) => {
+                if let Err(reason) = saving.push(octets) {
+                    self.fail_saving(reason, now);
+                }
+            }
+            Text::None => {}
+        }
+    }
+
+    fn on_content_end(&mut self, now: Instant) {
+        let Some(open) = self.inbox.open() else { return };
+        match std::mem::replace(&mut open.text, Text::None) {
+            Text::Header(reader) => {
+                let summary = reader.finish();
+                let fields = [("From", summary.from), ("Date", summary.date), ("Subject", summary.subject)];
+                let mut lines = fields.map(|(tag, value)| header_line(tag, &value)).to_vec();
+                lines.push(String::new());
+                self.terminal.say(&lines);
+                self.finish_pending(Code::Ok, now);
+            }
+            Text::Saved(saving) => match self.finish_saving(*saving) {
+                Ok(file) => {
+                    let (folder, name) = file.as_folder_and_name();
+                    self.urc([SUCCESS.to_owned(), format!("{folder}, {name}")], now);
+                    self.inbox.last_saved = Some(file);
+                }
+                Err(reason) => self.fail_saving(reason, now),
+            },
+            Text::None => {}
+        }
+    }
+
+    fn finish_saving(&mut self, saving: Saving) -> Result<Path, NotSaved> {
+        let letter = saving.letter();
+        let parent = Name::new(MAIL_FOLDER).ok_or(NotSaved::Drive(DriveError::Broken))?;
+        let (folder, name) = saving.finish(self.files.drive_mut(letter)?, &parent)?;
+        Ok(Path { drive: letter, names: vec![parent, folder, name] })
+    }
+
+    /// The mail can't be saved: the session is closed (note §1, FILE SYSTEM ERROR), since POP3 has no other way to stop
+    /// what is still coming.
+    fn fail_saving(&mut self, reason: NotSaved, now: Instant) {
+        let words = not_saved_words(reason);
+        self.report_session(words, &reason.to_string());
+        self.stop_session();
+        self.urc([words.to_owned()], now);
+    }
+
+    fn end_session(&mut self, failure: &Failure, reason: &str, now: Instant) {
+        let was_getting = self.inbox.is_getting();
+        let is_awaited = was_getting || self.pending_job_mut().is_some_and(|job| job.is_of_session());
+        let words = failure_words(failure, !is_awaited);
+        self.report_session(words, reason);
+        if is_awaited {
+            self.inbox.session = Session::None;
+            self.tell_failure(words, was_getting, now);
+        } else {
+            self.inbox.session = Session::Over(words.to_owned());
+        }
+    }
+
+    /// As the outcome of AT+POP3GET, or as the answer to the pending command.
+    fn tell_failure(&mut self, words: &str, was_getting: bool, now: Instant) {
+        if was_getting {
+            self.urc([words.to_owned()], now);
+        } else {
+            self.terminal.say(&[words]);
+            self.finish_pending(Code::Error, now);
+        }
+    }
+
+    fn report_session(&mut self, words: &str, reason: &str) {
+        if let Some(account) = &self.inbox.account {
+            let place = format!("{}:{}", account.server, account.port);
+            self.report(words, &place, reason);
+        }
+    }
+}
