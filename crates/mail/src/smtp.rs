@@ -4,5 +4,7 @@ pub mod auth;
 pub mod client;
 pub mod command;
 pub mod extensions;
+mod failure;
 pub mod reply;
 pub mod server;
+mod submission;

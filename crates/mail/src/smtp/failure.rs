@@ -1,0 +1,137 @@
+//! Why a message was not sent, in words for a log.
+//!
+//! Not here: the words that a modem shows for it.
+
+use super::reply::{BadReply, Reply};
+use super::submission::Unreadable;
+use crate::limits::IDLE_MAX;
+use crate::sasl::Mechanism;
+use std::fmt;
+
+/// Where in the session something happened; shows as the command the server was answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the RFC's own word for it")]
+pub enum Step {
+    Greeting,
+    Ehlo,
+    Helo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Message,
+    FinalDot,
+    Quit,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "the connection",
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Mail => "MAIL FROM",
+            Self::Rcpt => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Message => "the message",
+            Self::FinalDot => "the message's end",
+            Self::Quit => "QUIT",
+        })
+    }
+}
+
+/// Why a message was not sent. Its words are for a log, and hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The link did not open within [`IDLE_MAX`], or was closed while opening.
+    #[error("no connection")]
+    NotOpened,
+    /// The link was closed before the message was.
+    #[error("the connection was lost at {0}{fate}", fate = fate(*.0))]
+    Lost(Step),
+    /// Nothing came for [`IDLE_MAX`].
+    #[error("no answer to {0} within {limit} s{fate}", limit = IDLE_MAX.as_secs(), fate = fate(*.0))]
+    Silent(Step),
+    /// The server said what SMTP does not know.
+    #[error("answer to {0}: {1}{fate}", fate = fate(*.0))]
+    Malformed(Step, Nonsense),
+    /// The server said no.
+    #[error("answered \"{reply}\" to {step}")]
+    Refused {
+        /// To what.
+        step: Step,
+        /// Its words.
+        reply: Reply,
+    },
+    /// A recipient was refused by the server, or is an address that this session cannot carry (`reply` is `None`).
+    #[error("recipient {address}: {}", reply.as_ref().map_or("an address that SMTP cannot carry".to_owned(), |r| format!("answered \"{r}\"")))]
+    BadRecipient {
+        /// The address as it was given.
+        address: String,
+        /// The server's words, if it was asked.
+        reply: Option<Reply>,
+    },
+    /// The sender's address needs SMTPUTF8, which the server does not have.
+    #[error("the sender's address needs SMTPUTF8, which the server does not offer")]
+    SenderNotCarried,
+    /// Credentials are given, and the server offers no mechanism that is spoken here.
+    #[error("no common authentication mechanism; the server offers: {0}")]
+    NoMechanism(String),
+    /// The server's challenge could not be answered; the exchange was cancelled.
+    #[error("a challenge that {0} cannot answer")]
+    BadChallenge(Mechanism),
+    /// The message is larger than the server takes (RFC 1870); none of it was sent.
+    #[error("a message of {octets} octets; the server takes {limit}")]
+    TooLarge {
+        /// The message's size.
+        octets: u64,
+        /// The server's limit.
+        limit: u64,
+    },
+    /// TLS is required and not offered.
+    #[error("the server does not offer STARTTLS, which is required")]
+    TlsNotOffered,
+    /// The handshake failed.
+    #[error("the TLS handshake failed")]
+    TlsFailed,
+    /// The message could not be read to its end; the server got no final dot.
+    #[error("{0}")]
+    Unreadable(#[from] Unreadable),
+}
+
+impl Failure {
+    /// Whether the whole message was sent and its answer never understood: the server may have taken it, and sending it
+    /// again may make a second one (RFC 1047).
+    #[must_use]
+    pub const fn fate_is_unknown(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost(Step::FinalDot) | Self::Silent(Step::FinalDot) | Self::Malformed(Step::FinalDot, _)
+        )
+    }
+}
+
+const fn fate(step: Step) -> &'static str {
+    match step {
+        Step::FinalDot => "; the message may have been taken",
+        _ => "",
+    }
+}
+
+/// What a server said instead of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Nonsense {
+    /// Not a reply by its form.
+    #[error("{0}")]
+    BadReply(#[from] BadReply),
+    /// A reply when nothing had been asked.
+    #[error("a reply before its command")]
+    TooEarly,
+    /// Octets in clear behind the reply that begins TLS: an attempt to have them read as part of the secured session
+    /// (CVE-2011-0411).
+    #[error("octets in clear behind the answer to STARTTLS")]
+    Injected,
+}
