@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod client;
 pub mod command;
+mod envelope;
 pub mod extensions;
 mod failure;
 pub mod reply;

@@ -3,8 +3,12 @@
 //! Two functions are the whole of it: [`Client::enter`] says the line of a state, [`Client::on_reply`] decides the next
 //! state from the reply. Not here: the message, which comes from a [`Submission`] as the link drains, and the words a
 //! modem has for an outcome.
+//!
+//! A reply that comes before its command is nonsense, and is known for it when it arrives together with the reply before
+//! it. One that comes later by itself cannot be told from a quick answer: here alone portions make a difference.
 
 use super::command::{Command, Path};
+use super::envelope::Envelope;
 use super::extensions::Extensions;
 use super::reply::{BadReply, Reply, ReplyReader, Severity};
 use crate::dot::DotStuffer;
@@ -76,7 +80,7 @@ pub struct Client {
     lines: LineReader,
     replies: ReplyReader,
     extensions: Extensions,
-    secured: bool,
+    is_secured: bool,
     envelope: Envelope,
     /// Under [`BadRecipient::Skip`], the refused recipient not told yet: the last one is the outcome if none is left.
     skipped: Option<Failure>,
@@ -92,28 +96,17 @@ enum State {
     StartTls,
     Securing,
     Auth(Exchange, Mechanism),
-    /// The exchange was cancelled; the reply to `*` is awaited.
-    AuthCancelled(Mechanism),
     Envelope,
-    /// A refused transaction whose pipelined DATA is still to be answered.
+    /// A refused transaction; answers to what was pipelined are still to come.
     EnvelopeRefused(Failure),
     Body(DotStuffer),
     /// The reply to the final dot is awaited.
     Final,
+    /// What the server had agreed to go on with was cancelled; the reply to that is awaited, whatever it is.
+    Cancelled(Failure),
     /// The outcome stands; the reply to QUIT is awaited.
     Quit(Result<(), Failure>),
     Ended,
-}
-
-/// The commands of the transaction: MAIL, RCPT for each recipient, DATA. Replies come in their order.
-#[derive(Default)]
-struct Envelope {
-    commands: Vec<(Step, Command)>,
-    /// Which recipient an RCPT is for.
-    addresses: Vec<String>,
-    sent: usize,
-    answered: usize,
-    accepted: usize,
 }
 
 impl Client {
@@ -126,7 +119,7 @@ impl Client {
             lines: LineReader::new(REPLY_LINE_OCTETS_MAX),
             replies: ReplyReader::default(),
             extensions: Extensions::default(),
-            secured: false,
+            is_secured: false,
             envelope: Envelope::default(),
             skipped: None,
             outputs: VecDeque::new(),
@@ -151,78 +144,67 @@ impl Client {
                 self.say(&Command::Quit);
                 self.deadline = Some(now + QUIT_WAIT_MAX);
             }
-            State::Opening
-            | State::Greeting
-            | State::Securing
-            | State::Auth(..)
-            | State::AuthCancelled(_)
-            | State::Envelope
-            | State::EnvelopeRefused(_)
-            | State::Body(_)
-            | State::Final
-            | State::Ended => {}
+            _ => {}
         }
         self.state = state;
     }
 
     /// Decides what follows a reply.
     fn on_reply(&mut self, reply: Reply, now: Instant) {
-        let state = std::mem::replace(&mut self.state, State::Ended);
-        let positive = reply.is_positive();
-        match state {
+        let step = self.step();
+        // RFC 5321 §3.8: it may come in place of any reply, and the server closes its end with it.
+        if reply.code == 421 {
+            return self.break_off(Failure::Refused { step, reply });
+        }
+        match std::mem::replace(&mut self.state, State::Ended) {
             State::Greeting if reply.code == 220 => {
                 self.outputs.push_back(Output::Event(Event::Greeted));
                 self.enter(State::Ehlo, now);
             }
-            State::Greeting => self.refused(Step::Greeting, reply, now),
-            State::Ehlo if positive => {
+            State::Ehlo if reply.is_positive() => {
                 self.extensions = Extensions::from_reply(&reply);
                 self.after_hello(now);
             }
-            // RFC 5321 §4.1.4: a server from before extensions does not know EHLO. A 530 or 421 is about something else.
+            // RFC 5321 §3.2: a server from before extensions does not know EHLO. A 530 is about something else.
             State::Ehlo if reply.severity() == Severity::Permanent && reply.code != 530 => {
                 self.enter(State::Helo, now);
             }
-            State::Ehlo => self.refused(Step::Ehlo, reply, now),
-            State::Helo if positive => self.after_hello(now),
-            State::Helo => self.refused(Step::Helo, reply, now),
+            State::Helo if reply.is_positive() => self.after_hello(now),
+            State::StartTls if reply.code == 220 && self.lines.is_empty() => {
+                self.outputs.push_back(Output::StartTls);
+                self.enter(State::Securing, now);
+            }
             State::StartTls if reply.code == 220 => {
-                if self.lines.is_empty() {
-                    self.lines.clear();
-                    self.replies.clear();
-                    self.outputs.push_back(Output::StartTls);
-                    self.enter(State::Securing, now);
-                } else {
-                    self.abort(Failure::Malformed(Step::StartTls, Nonsense::Injected));
-                }
+                self.end(Err(Failure::Malformed(step, Nonsense::Injected)));
             }
             State::StartTls if self.order.security == Security::WhenOffered => self.after_security(now),
-            State::StartTls => self.refused(Step::StartTls, reply, now),
-            State::Auth(exchange, mechanism) => self.on_auth_reply(exchange, mechanism, reply, now),
-            State::AuthCancelled(mechanism) => self.finish(Err(Failure::BadChallenge(mechanism)), now),
+            // RFC 4954 §4: 334 asks for more, 235 is success.
+            State::Auth(exchange, mechanism) if reply.code == 334 => {
+                self.answer_challenge(exchange, mechanism, &reply, now);
+            }
+            State::Auth(..) if reply.code == 235 => self.begin_transaction(now),
             State::Envelope => self.on_envelope_reply(reply, now),
             State::EnvelopeRefused(failure) => self.on_refused_envelope_reply(failure, &reply, now),
             // The server gives its verdict before the end of the message: it will not take it.
-            State::Body(_) => self.abort(Failure::Refused { step: Step::Message, reply }),
-            State::Final if positive => self.finish(Ok(()), now),
-            State::Final => self.refused(Step::FinalDot, reply, now),
+            State::Body(_) => self.end(Err(match reply.severity() {
+                Severity::Transient | Severity::Permanent => Failure::Refused { step, reply },
+                Severity::Positive | Severity::Intermediate => Failure::Malformed(step, Nonsense::TooEarly),
+            })),
+            State::Final if reply.is_positive() => self.finish(Ok(()), now),
+            State::Cancelled(failure) => self.finish(Err(failure), now),
             State::Quit(outcome) => self.end(outcome),
-            State::Opening | State::Securing => {
-                self.abort(Failure::Malformed(self.step(), Nonsense::TooEarly));
-            }
-            State::Ended => {}
+            _ => self.finish(Err(Failure::Refused { step, reply }), now),
         }
     }
 
     fn after_hello(&mut self, now: Instant) {
-        match self.order.security {
-            Security::Required | Security::WhenOffered if self.secured => self.after_security(now),
-            Security::AsOpened => self.after_security(now),
+        let security = if self.is_secured { Security::AsOpened } else { self.order.security };
+        match security {
             Security::Required | Security::WhenOffered if self.extensions.start_tls => {
                 self.enter(State::StartTls, now);
             }
-            Security::WhenOffered => self.after_security(now),
             Security::Required => self.finish(Err(Failure::TlsNotOffered), now),
+            Security::WhenOffered | Security::AsOpened => self.after_security(now),
         }
     }
 
@@ -243,27 +225,22 @@ impl Client {
         self.enter(State::Auth(exchange, mechanism), now);
     }
 
-    /// RFC 4954 §4: 334 asks for more, 2yz is success.
-    fn on_auth_reply(&mut self, mut exchange: Exchange, mechanism: Mechanism, reply: Reply, now: Instant) {
-        match reply.code {
-            235 => self.begin_transaction(now),
-            334 => {
-                let challenge = STANDARD.decode(reply.lines.first().map_or("", |line| line.trim())).ok();
-                match challenge.and_then(|challenge| exchange.respond(&challenge)) {
-                    Some(response) => {
-                        let mut line = STANDARD.encode(response.reveal()).into_bytes();
-                        line.extend_from_slice(b"\r\n");
-                        self.outputs.push_back(Output::Transmit(line));
-                        self.enter(State::Auth(exchange, mechanism), now);
-                    }
-                    None => {
-                        self.outputs.push_back(Output::Transmit(b"*\r\n".to_vec()));
-                        self.enter(State::AuthCancelled(mechanism), now);
-                    }
-                }
-            }
-            _ => self.refused(Step::Auth, reply, now),
-        }
+    fn answer_challenge(
+        &mut self,
+        mut exchange: Exchange,
+        mechanism: Mechanism,
+        reply: &Reply,
+        now: Instant,
+    ) {
+        let challenge = STANDARD.decode(reply.lines.first().map_or("", |line| line.trim())).ok();
+        let response = challenge.and_then(|challenge| exchange.respond(&challenge));
+        let Some(response) = response else {
+            return self.cancel("*", Failure::BadChallenge(mechanism), now);
+        };
+        let mut line = STANDARD.encode(response.reveal()).into_bytes();
+        line.extend_from_slice(b"\r\n");
+        self.outputs.push_back(Output::Transmit(line));
+        self.enter(State::Auth(exchange, mechanism), now);
     }
 
     /// MAIL, a RCPT for each recipient, DATA: RFC 5321 §3.3.
@@ -282,7 +259,7 @@ impl Client {
             match address.parse::<Path>().ok().filter(|path| path.is_ascii() || utf8_offered) {
                 Some(path) => {
                     utf8 |= !path.is_ascii();
-                    recipients.push((address, path));
+                    recipients.push(path);
                 }
                 None => {
                     let failure = Failure::BadRecipient { address, reply: None };
@@ -296,88 +273,56 @@ impl Client {
         if recipients.is_empty() {
             return self.fail_for_want_of_recipients(now);
         }
-        let mut envelope = Envelope::default();
-        envelope.commands.push((
-            Step::Mail,
-            Command::Mail {
-                reverse_path: self.order.sender.clone(),
-                size: self.extensions.size.then_some(prepared.octets),
-                eight_bit: prepared.eight_bit,
-                utf8,
-            },
-        ));
-        for (address, forward_path) in recipients {
-            envelope.addresses.push(address);
-            envelope.commands.push((Step::Rcpt, Command::Rcpt { forward_path }));
-        }
-        envelope.commands.push((Step::Data, Command::Data));
-        self.envelope = envelope;
-        self.say_envelope();
-        self.enter(State::Envelope, now);
+        let mail = Command::Mail {
+            reverse_path: self.order.sender.clone(),
+            size: self.extensions.size.then_some(prepared.octets),
+            eight_bit: prepared.eight_bit,
+            utf8,
+        };
+        self.envelope = Envelope::new(mail, recipients, self.order.bad_recipient, self.extensions.pipelining);
+        self.go_on_with_envelope(now);
     }
 
-    /// Says as much of the envelope as may be said now: one command, or all that pipelining allows (RFC 2920 §3.1).
-    ///
-    /// DATA waits for the answers to several recipients when one refusal is to stop the mail for all: once DATA is
-    /// accepted, a mail can only be withheld from the accepted ones by breaking the link.
-    fn say_envelope(&mut self) {
-        let all_must_be_taken =
-            self.order.bad_recipient == BadRecipient::Fail && self.envelope.addresses.len() > 1;
-        let mut wire = Vec::new();
-        while let Some((step, command)) = self.envelope.commands.get(self.envelope.sent) {
-            let unanswered = self.envelope.sent > self.envelope.answered;
-            let waits = !self.extensions.pipelining || (*step == Step::Data && all_must_be_taken);
-            if unanswered && waits {
-                break;
-            }
-            wire.extend_from_slice(command.to_string().as_bytes());
-            wire.extend_from_slice(b"\r\n");
-            self.envelope.sent += 1;
+    fn go_on_with_envelope(&mut self, now: Instant) {
+        let group = self.envelope.next_group();
+        if !group.is_empty() {
+            self.outputs.push_back(Output::Transmit(group));
         }
-        if !wire.is_empty() {
-            self.outputs.push_back(Output::Transmit(wire));
-        }
+        self.enter(State::Envelope, now);
     }
 
     fn on_envelope_reply(&mut self, reply: Reply, now: Instant) {
-        let at = self.envelope.answered;
-        let Some((step, _)) = self.envelope.commands.get(at) else {
-            return self.abort(Failure::Malformed(Step::Data, Nonsense::TooEarly));
-        };
-        let step = *step;
-        self.envelope.answered += 1;
-        match step {
-            Step::Rcpt => {
-                if reply.is_positive() {
-                    self.envelope.accepted += 1;
-                } else if reply.code == 421 || reply.code == 530 {
-                    // Not about this recipient: the server is going away, or wants a log-in.
-                    return self.refuse_envelope(Failure::Refused { step, reply }, now);
-                } else {
-                    // Commands are MAIL and then the recipients in order.
-                    let address = self.envelope.addresses.get(at - 1).cloned().unwrap_or_default();
-                    let failure = Failure::BadRecipient { address, reply: Some(reply) };
-                    if self.order.bad_recipient == BadRecipient::Fail {
-                        return self.refuse_envelope(failure, now);
-                    }
-                    self.skip(failure);
-                }
-                if self.envelope.answered > self.envelope.addresses.len() {
-                    if self.envelope.accepted == 0 {
-                        return self.fail_for_want_of_recipients(now);
-                    }
-                    self.tell_skipped();
-                }
+        let step = self.envelope.step();
+        match self.envelope.answered(&reply) {
+            Some(Command::Mail { .. }) if reply.is_positive() => self.go_on_with_envelope(now),
+            // A 530 is not about this recipient: the server wants a log-in.
+            Some(Command::Rcpt { forward_path }) if reply.code != 530 => {
+                self.on_recipient_reply(&forward_path, reply, now);
             }
-            Step::Data if reply.code == 354 => {
+            Some(Command::Data) if reply.code == 354 => {
                 self.enter(State::Body(DotStuffer::default()), now);
-                return self.send_portion(now);
+                self.send_portion(now);
             }
-            Step::Mail if reply.is_positive() => {}
-            _ => return self.refuse_envelope(Failure::Refused { step, reply }, now),
+            _ => self.refuse_envelope(Failure::Refused { step, reply }, now),
         }
-        self.say_envelope();
-        self.enter(State::Envelope, now);
+    }
+
+    fn on_recipient_reply(&mut self, forward_path: &Path, reply: Reply, now: Instant) {
+        if !reply.is_positive() {
+            let address = forward_path.as_str().to_owned();
+            let failure = Failure::BadRecipient { address, reply: Some(reply) };
+            match self.order.bad_recipient {
+                BadRecipient::Fail => return self.refuse_envelope(failure, now),
+                BadRecipient::Skip => self.skip(failure),
+            }
+        }
+        if self.envelope.recipients_are_answered() {
+            if !self.envelope.has_accepted() {
+                return self.fail_for_want_of_recipients(now);
+            }
+            self.tell_skipped();
+        }
+        self.go_on_with_envelope(now);
     }
 
     fn skip(&mut self, failure: Failure) {
@@ -397,9 +342,9 @@ impl Client {
         self.refuse_envelope(failure, now);
     }
 
-    /// The mail will not be sent; answers to what was pipelined are still to come.
+    /// The mail will not be sent; what was pipelined is still to be answered.
     fn refuse_envelope(&mut self, failure: Failure, now: Instant) {
-        if self.envelope.answered < self.envelope.sent {
+        if self.envelope.unanswered() > 0 {
             self.enter(State::EnvelopeRefused(failure), now);
         } else {
             self.finish(Err(failure), now);
@@ -407,21 +352,15 @@ impl Client {
     }
 
     fn on_refused_envelope_reply(&mut self, failure: Failure, reply: &Reply, now: Instant) {
-        if reply.code == 421 {
-            return self.end(Err(failure));
-        }
-        let is_data = matches!(self.envelope.commands.get(self.envelope.answered), Some((Step::Data, _)));
-        if is_data && reply.code == 354 {
-            if self.envelope.accepted > 0 {
-                // A dot would deliver an empty mail to them. A link that breaks in DATA delivers nothing.
-                return self.abort(failure);
+        match self.envelope.answered(reply) {
+            // A dot would deliver an empty mail to those accepted. A link that breaks in DATA delivers nothing.
+            Some(Command::Data) if reply.code == 354 && self.envelope.has_accepted() => {
+                self.end(Err(failure));
             }
             // RFC 2920 §3.1: a server that accepts DATA though it refused every recipient gets a single dot.
-            self.outputs.push_back(Output::Transmit(b".\r\n".to_vec()));
-            return self.enter(State::EnvelopeRefused(failure), now);
+            Some(Command::Data) if reply.code == 354 => self.cancel(".", failure, now),
+            _ => self.refuse_envelope(failure, now),
         }
-        self.envelope.answered += 1;
-        self.refuse_envelope(failure, now);
     }
 
     /// Sends the next portion of the message. The final dot goes out with the last one: a dot in a segment of its own
@@ -440,27 +379,30 @@ impl Client {
                 }
                 self.outputs.push_back(Output::Transmit(wire));
             }
-            Err(unreadable) => self.abort(Failure::Unreadable(unreadable)),
+            // Without its final dot, what was sent of the message is void.
+            Err(unreadable) => self.end(Err(unreadable.into())),
         }
     }
 
-    fn refused(&mut self, step: Step, reply: Reply, now: Instant) {
-        self.finish(Err(Failure::Refused { step, reply }), now);
+    /// Takes back what the server has just agreed to, by the line for it.
+    fn cancel(&mut self, line: &str, failure: Failure, now: Instant) {
+        self.outputs.push_back(Output::Transmit(format!("{line}\r\n").into_bytes()));
+        self.enter(State::Cancelled(failure), now);
     }
 
     /// The outcome stands: takes leave of the server (RFC 5321 §4.1.1.10).
     fn finish(&mut self, outcome: Result<(), Failure>, now: Instant) {
-        // A server that said 421 has closed its end already (RFC 5321 §3.8).
-        if matches!(&outcome, Err(Failure::Refused { reply, .. }) if reply.code == 421) {
-            return self.end(outcome);
-        }
-        self.lines.clear();
         self.enter(State::Quit(outcome), now);
     }
 
-    /// Breaks the link without a word, and without a final dot: what was sent of a message is void.
-    fn abort(&mut self, failure: Failure) {
-        self.end(Err(failure));
+    /// Ends without another word: by the outcome that stands already, or else by `failure`.
+    fn break_off(&mut self, failure: Failure) {
+        let outcome = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Quit(outcome) => outcome,
+            State::EnvelopeRefused(standing) | State::Cancelled(standing) => Err(standing),
+            _ => Err(failure),
+        };
+        self.end(outcome);
     }
 
     fn end(&mut self, outcome: Result<(), Failure>) {
@@ -482,92 +424,70 @@ impl Client {
             State::Ehlo => Step::Ehlo,
             State::Helo => Step::Helo,
             State::StartTls | State::Securing => Step::StartTls,
-            State::Auth(..) | State::AuthCancelled(_) => Step::Auth,
-            State::Envelope | State::EnvelopeRefused(_) => {
-                self.envelope.commands.get(self.envelope.answered).map_or(Step::Data, |(step, _)| *step)
-            }
+            State::Auth(..) => Step::Auth,
+            State::Envelope | State::EnvelopeRefused(_) => self.envelope.step(),
             State::Body(_) => Step::Message,
             State::Final => Step::FinalDot,
-            State::Quit(_) | State::Ended => Step::Quit,
+            State::Cancelled(_) | State::Quit(_) | State::Ended => Step::Quit,
         }
     }
 
     /// The link is gone.
     fn on_closed(&mut self) {
-        let step = self.step();
-        let outcome = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Ended => return,
-            State::Quit(outcome) => outcome,
-            State::Opening => Err(Failure::NotOpened),
-            State::Securing => Err(Failure::TlsFailed),
-            State::AuthCancelled(mechanism) => Err(Failure::BadChallenge(mechanism)),
-            State::EnvelopeRefused(failure) => Err(failure),
-            _ => Err(Failure::Lost(step)),
-        };
-        self.end(outcome);
+        self.break_off(match self.state {
+            State::Opening => Failure::NotOpened,
+            State::Securing => Failure::TlsFailed,
+            _ => Failure::Lost(self.step()),
+        });
     }
 
     fn on_deadline(&mut self) {
-        let step = self.step();
-        let outcome = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Ended => return,
-            State::Quit(outcome) => outcome,
-            State::Opening => Err(Failure::NotOpened),
-            State::AuthCancelled(mechanism) => Err(Failure::BadChallenge(mechanism)),
-            State::EnvelopeRefused(failure) => Err(failure),
-            _ => Err(Failure::Silent(step)),
-        };
-        self.end(outcome);
+        self.break_off(match self.state {
+            State::Opening => Failure::NotOpened,
+            _ => Failure::Silent(self.step()),
+        });
     }
 
     fn on_received(&mut self, octets: &[u8], now: Instant) {
-        if matches!(self.state, State::Securing) {
-            return self.abort(Failure::Malformed(Step::StartTls, Nonsense::Injected));
+        match self.state {
+            State::Opening => return self.break_off(Failure::Malformed(Step::Greeting, Nonsense::TooEarly)),
+            State::Securing => return self.break_off(Failure::Malformed(Step::StartTls, Nonsense::Injected)),
+            _ => self.lines.push(octets),
         }
-        self.lines.push(octets);
-        loop {
-            if matches!(self.state, State::Ended) {
-                return;
-            }
-            let line = match self.lines.next_line() {
+        while !matches!(self.state, State::Ended) {
+            let read = match self.lines.next_line() {
                 Some(Line::Whole(line)) => Some(self.replies.push(line)),
                 Some(Line::TooLong) => Some(Err(BadReply::LineTooLong)),
                 None => None,
             };
-            let reply = match line {
-                Some(reply) => reply,
-                None if self.lines.is_swallowing() => Err(BadReply::LineTooLong),
-                None => return,
-            };
-            match reply {
-                Ok(None) => {}
-                Ok(Some(reply)) => {
-                    let outstanding = self.outstanding();
-                    let step = self.step();
-                    self.on_reply(reply, now);
-                    if outstanding <= 1 && self.answers_are_in_order() && !self.lines.is_empty() {
-                        return self.abort(Failure::Malformed(step, Nonsense::TooEarly));
-                    }
+            match read {
+                Some(Ok(None)) => {}
+                Some(Ok(Some(reply))) => self.on_reply_among_octets(reply, now),
+                Some(Err(bad)) => self.break_off(Failure::Malformed(self.step(), bad.into())),
+                // Not waited for: the end of such a line may never come.
+                None if self.lines.is_swallowing() => {
+                    self.break_off(Failure::Malformed(self.step(), BadReply::LineTooLong.into()));
                 }
-                // What follows a settled outcome cannot change it.
-                Err(_) if matches!(self.state, State::Quit(_)) => return self.on_closed(),
-                Err(bad) => return self.abort(Failure::Malformed(self.step(), bad.into())),
+                None => return,
             }
         }
     }
 
-    /// How many replies are due.
-    const fn outstanding(&self) -> usize {
-        match &self.state {
-            State::Envelope | State::EnvelopeRefused(_) => self.envelope.sent - self.envelope.answered,
-            _ => 1,
+    /// Takes a reply, and looks at what came with it: nothing may, once all that was asked is answered.
+    fn on_reply_among_octets(&mut self, reply: Reply, now: Instant) {
+        let (step, said) = (self.step(), self.outputs.len());
+        let is_last = match &self.state {
+            State::Envelope | State::EnvelopeRefused(_) => self.envelope.unanswered() == 1,
+            _ => true,
+        };
+        self.on_reply(reply, now);
+        // After the outcome nothing matters.
+        let goes_on = !matches!(self.state, State::Quit(_) | State::Ended);
+        if is_last && goes_on && !self.lines.is_empty() {
+            // What it would have said next goes unsaid: a message must not leave when its failure is told.
+            self.outputs.truncate(said);
+            self.break_off(Failure::Malformed(step, Nonsense::TooEarly));
         }
-    }
-
-    /// Whether a reply that is here before anything new was asked is nonsense now. While a message is being sent the
-    /// server may break in, and after the outcome nothing matters.
-    const fn answers_are_in_order(&self) -> bool {
-        !matches!(self.state, State::Body(_) | State::Quit(_) | State::Ended)
     }
 }
 
@@ -580,12 +500,15 @@ impl Machine for Client {
             (Input::Opened, State::Opening) => self.enter(State::Greeting, now),
             (Input::Secured, State::Securing) => {
                 // RFC 3207 §4.2: what was known before is forgotten, and asked for again.
-                self.secured = true;
+                self.is_secured = true;
                 self.extensions = Extensions::default();
                 self.enter(State::Ehlo, now);
             }
             (Input::Received(octets), _) => self.on_received(octets, now),
-            (Input::Drained, State::Body(_)) => self.send_portion(now),
+            // No portion before the last one was taken away.
+            (Input::Drained, State::Body(_)) if self.outputs.is_empty() => self.send_portion(now),
+            // The server's time to answer begins when it has the dot: a portion may take long on a slow link.
+            (Input::Drained, State::Final) => self.deadline = Some(now + IDLE_MAX),
             (Input::Closed, _) => self.on_closed(),
             (Input::DeadlinePassed, _) if self.deadline.is_some_and(|deadline| deadline <= now) => {
                 self.on_deadline();

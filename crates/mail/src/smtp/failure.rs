@@ -52,13 +52,13 @@ pub enum Failure {
     /// The link was closed before the message was.
     #[error("the connection was lost at {0}{fate}", fate = fate(*.0))]
     Lost(Step),
-    /// Nothing came for [`IDLE_MAX`].
+    /// No whole reply came for [`IDLE_MAX`], or the network took none of the message for so long.
     #[error("no answer to {0} within {limit} s{fate}", limit = IDLE_MAX.as_secs(), fate = fate(*.0))]
     Silent(Step),
     /// The server said what SMTP does not know.
     #[error("answer to {0}: {1}{fate}", fate = fate(*.0))]
     Malformed(Step, Nonsense),
-    /// The server said no.
+    /// The server said no, or something that is no answer to this step.
     #[error("answered \"{reply}\" to {step}")]
     Refused {
         /// To what.
