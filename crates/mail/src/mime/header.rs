@@ -1,9 +1,11 @@
 //! Header fields as they are written: folded lines (RFC 5322 §2.2.3), quoted strings, encoded words (RFC 2047) and
 //! extended parameters (RFC 2231).
 //!
-//! Whatever octets go in, what comes out is one field: no CR or LF but the folds, no control character, no line over
-//! [`TEXT_LINE_OCTETS_MAX`].
+//! Whatever goes in, what comes out is one field: no CR or LF but the folds, no control character, and no line over
+//! [`TEXT_LINE_OCTETS_MAX`] as long as addresses and parameters keep to [`ADDRESS_OCTETS_MAX`].
 
+#[cfg(any(doc, test))]
+use crate::limits::ADDRESS_OCTETS_MAX;
 use crate::limits::TEXT_LINE_OCTETS_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +22,8 @@ const ENCODED_WORD_OCTETS_MAX: usize = 75;
 /// An address and the name shown beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
-    /// The address without angle brackets.
+    /// The address without angle brackets, as SMTP carries it: one that is beyond ASCII stands here as it is (RFC 6532
+    /// §3.2). A control character, which no address has, is written `?`.
     pub address: String,
     /// The name's octets, in the charset of the message; perhaps empty.
     pub name: Vec<u8>,
@@ -66,10 +69,11 @@ impl<'a> HeaderWriter<'a> {
         for (at, mailbox) in mailboxes.iter().enumerate() {
             words.extend(display_name(&mailbox.name, self.charset));
             let comma = if at + 1 < mailboxes.len() { "," } else { "" };
+            let address = mailbox.address.replace(char::is_control, "?");
             words.push(if mailbox.name.is_empty() {
-                format!("{}{comma}", mailbox.address)
+                format!("{address}{comma}")
             } else {
-                format!("<{}>{comma}", mailbox.address)
+                format!("<{address}>{comma}")
             });
         }
         if !words.is_empty() {
@@ -77,7 +81,8 @@ impl<'a> HeaderWriter<'a> {
         }
     }
 
-    /// A field of a value and one parameter (RFC 2045 §5.1, RFC 2183 §2), the parameter's value being UTF-8.
+    /// A field of a value and one parameter (RFC 2045 §5.1, RFC 2183 §2), the parameter's value being UTF-8. It stays in
+    /// one piece: what is so long that RFC 2231 §3 would split it is no name of a file here.
     pub fn with_parameter(&mut self, name: &str, value: &str, parameter: &str, parameter_value: &str) {
         self.field(name, [format!("{value};"), parameter_text(parameter, parameter_value)].into_iter());
     }
@@ -107,8 +112,8 @@ fn plain_text(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     let printable = text.bytes().all(|b| matches!(b, b' '..=b'~'));
     let trimmed = text.trim_matches(' ').len() == text.len();
-    // Half a line leaves room for the field's name before the first word.
-    let short = fold_points(text).all(|word| word.len() < TEXT_LINE_OCTETS_MAX / 2);
+    // A third of a line leaves room for the field's name before the first word, and for quoting each character.
+    let short = fold_points(text).all(|word| word.len() < TEXT_LINE_OCTETS_MAX / 3);
     (printable && trimmed && short && !text.contains("=?")).then_some(text)
 }
 
@@ -131,7 +136,8 @@ fn fold_points(text: &str) -> impl Iterator<Item = &str> {
 fn display_name(name: &[u8], charset: &str) -> Vec<String> {
     match plain_text(name) {
         Some("") => Vec::new(),
-        Some(text) => vec![quoted(text)],
+        // Folds have their place inside a quoted string too (RFC 5322 §3.2.4).
+        Some(text) => fold_points(&quoted(text)).map(str::to_owned).collect(),
         None => encoded_words(name, charset),
     }
 }
@@ -251,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_is_folded_inside_its_quotes() {
+        let name = ["O\"K"; 400].join(" ");
+        let mut writer = HeaderWriter::new("utf-8");
+        writer.mailboxes("To", &[Mailbox { address: "a@b.c".into(), name: name.clone().into() }]);
+        let written = String::from_utf8(writer.into_octets()).unwrap();
+        assert!(written.lines().all(|line| line.len() <= FOLD_COLUMN), "{written}");
+        let expected = format!("To: \"{}\" <a@b.c>\r\n", name.replace('"', "\\\""));
+        assert_eq!(written.replace("\r\n ", " "), expected);
+    }
+
+    #[test]
+    fn an_address_cannot_begin_a_field() {
+        let mut writer = HeaderWriter::new("utf-8");
+        writer.mailboxes("To", &[Mailbox { address: "a@b\r\nBcc: c@d\0".into(), name: Vec::new() }]);
+        assert_eq!(writer.into_octets(), b"To: a@b??Bcc: c@d?\r\n");
+    }
+
+    #[test]
     fn parameters_plain_and_extended() {
         assert_eq!(parameter_text("filename", "a b.jpg"), "filename=\"a b.jpg\"");
         assert_eq!(parameter_text("filename", "é.jpg"), "filename*=utf-8''%C3%A9.jpg");
@@ -259,12 +283,18 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_goes_in_one_field_comes_out(
-            value in prop::collection::vec(any::<u8>(), 0..600),
+            value in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..600),
+                "[a \"\\\\]{0,2000}".prop_map(String::into_bytes),
+            ],
+            address in "[\\x00-\\x7f]{1,254}",
             charset in prop::sample::select(vec!["utf-8", "us-ascii", "shift_jis", "utf-16", "x-unknown"]),
         ) {
+            prop_assert!(address.len() <= ADDRESS_OCTETS_MAX);
             let mut writer = HeaderWriter::new(charset);
             writer.text("Subject", &value);
-            writer.mailboxes("From", &[Mailbox { address: "a@b.c".into(), name: value.clone() }]);
+            writer.mailboxes("From", &[Mailbox { address, name: value.clone() }]);
+            writer.with_parameter("X", "y", "z", &"\u{e9}".repeat(ADDRESS_OCTETS_MAX / 2));
             let section = String::from_utf8(writer.into_octets()).unwrap();
             let mut fields = 0;
             for line in section.strip_suffix("\r\n").unwrap().split("\r\n") {
@@ -272,7 +302,7 @@ mod tests {
                 prop_assert!(line.len() <= TEXT_LINE_OCTETS_MAX && !line.trim().is_empty());
                 fields += usize::from(!line.starts_with(' '));
             }
-            prop_assert_eq!(fields, 2);
+            prop_assert_eq!(fields, 3);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The client's end of SMTP: sends one message over one link, and says what became of it (RFC 5321).
 //!
-//! Two functions are the whole of it: [`Client::enter`] says the line of a state, [`Client::on_reply`] decides the next
+//! Two functions are the whole of it: `enter` says the line of a state, `on_reply` decides the next
 //! state from the reply. Not here: the message, which comes from a [`Submission`] as the link drains, and the words a
 //! modem has for an outcome.
 //!
