@@ -1,8 +1,8 @@
 //! The client's end of SMTP: sends one message over one link, and says what became of it (RFC 5321).
 //!
-//! Two functions are the whole of it: `enter` says the line of a state, `on_reply` decides the next
-//! state from the reply. Not here: the message, which comes from a [`Submission`] as the link drains, and the words a
-//! modem has for an outcome.
+//! Two functions are the heart of it: `enter` says the line of a state, `on_reply` decides the next state from the reply.
+//! Not here: the message, which comes from a [`Submission`] as the link drains, and the words a modem has for an
+//! outcome.
 //!
 //! A reply that comes before its command is nonsense, and is known for it when it arrives together with the reply before
 //! it. One that comes later by itself cannot be told from a quick answer: here alone portions make a difference.
