@@ -17,3 +17,6 @@ pub const MEMORY_OCTETS_MAX: usize = 256 * 1024 * 1024;
 /// How much of the reason why mail is not stored is told to the client (a reply line holds 512 octets, RFC 5321
 /// §4.5.3.1.5).
 pub const REASON_CHARACTERS_MAX: usize = 100;
+
+/// How long the lines of a mail without an end are: whole groups of base64, as RFC 2045 §6.8 has them at most.
+pub const ENDLESS_LINE_OCTETS: usize = 76;

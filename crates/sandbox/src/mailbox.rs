@@ -1,13 +1,17 @@
-//! Where mail goes: a message is written as it comes, and is there only when it is whole.
+//! Where mail goes, and where it is fetched: a message is written as it comes, is there only when it is whole, and is
+//! gone only when a POP3 session ended well.
 //!
 //! Not here: mailboxes in directories, which are the program's. [`MemoryMailboxes`] is for tests and for a console
 //! that shall leave nothing behind.
 
-use crate::limits::MEMORY_OCTETS_MAX;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod memory;
+
+pub use self::memory::MemoryMailboxes;
+
+use mail::pop3::server::Mail as Listed;
 
 /// Who sent a message, and to whom, as MAIL and RCPT said (RFC 5321 §2.3.1). Not part of its octets: whoever stores it
-/// may add `Return-Path` and the like.
+/// may add `Return-Path` and the like, and leaves them out again when it is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// Without angle brackets; empty for the null path.
@@ -21,13 +25,38 @@ pub struct Envelope {
 #[error("{0}")]
 pub struct NotStored(pub String);
 
-/// All mailboxes of the provider; each address has one.
+/// Why stored mail cannot be read or removed. The client is told -ERR [SYS/TEMP] (RFC 3206 §4).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotServed(pub String);
+
+/// Why a session gets no maildrop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOpened {
+    /// Another session has it, or some of it. The client is told -ERR [IN-USE] (RFC 2449 §8.1.2).
+    #[error("another session has the maildrop")]
+    InUse,
+    /// It cannot be read.
+    #[error(transparent)]
+    NotServed(#[from] NotServed),
+}
+
+/// All mailboxes of the provider. Each address has one, letter case apart; a message to several has a copy in each,
+/// and one copy where an address was named twice.
 pub trait Mailboxes: Send + Sync {
     /// Begins a delivery to each recipient of `envelope`.
     ///
     /// # Errors
     /// There is no place to write to.
     fn begin(&self, envelope: Envelope) -> Result<Box<dyn Delivery>, NotStored>;
+
+    /// Opens what `user` may fetch, which [`is_for`] tells, as it is now, for one session alone (RFC 1939 §4).
+    /// A user without any mail, or never heard of, has an empty maildrop.
+    ///
+    /// # Errors
+    /// [`NotOpened::InUse`] while a maildrop of a user who [`shares_with`] this one is open in this provider; or the
+    /// mailboxes cannot be read.
+    fn maildrop(&self, user: &str) -> Result<Box<dyn Maildrop>, NotOpened>;
 }
 
 /// A message that is coming in. Dropped before [`Self::commit`], it leaves no trace.
@@ -45,6 +74,54 @@ pub trait Delivery: Send {
     fn commit(self: Box<Self>) -> Result<(), NotStored>;
 }
 
+/// What one POP3 session sees. Mail that comes while it is open belongs to the next. Dropped, it lets the next session
+/// in, and has changed nothing.
+pub trait Maildrop: Send {
+    /// The mails, oldest first; their place here, counted from 1, is their number in this session.
+    ///
+    /// `octets` is what [`Self::open`] brings. `unique` stays with a copy of a mail for as long as it is there, and is
+    /// not used again in this mailbox (RFC 1939 §7): another session lists it under the same.
+    fn mails(&self) -> Vec<Listed>;
+
+    /// Opens the mail of this number. It brings the octets that were delivered, and no others; a mail that came there
+    /// by another way is brought with CRLF line ends.
+    ///
+    /// # Errors
+    /// There is none, or none any more, or it cannot be read.
+    fn open(&mut self, id: u32) -> Result<Box<dyn Text>, NotServed>;
+
+    /// Removes the mails of these numbers, and lets the next session in. Copies in others' mailboxes stay.
+    ///
+    /// # Errors
+    /// Not all of them could be removed; some may be (RFC 1939 §6).
+    fn remove(self: Box<Self>, ids: &[u32]) -> Result<(), NotServed>;
+}
+
+/// A mail that is being read.
+pub trait Text: Send {
+    /// The next octets of it, at most [`mail::limits::CHUNK_OCTETS`]; none at the end.
+    ///
+    /// # Errors
+    /// It could not be read on.
+    fn read(&mut self) -> Result<Vec<u8>, NotServed>;
+}
+
+/// Whether mail to `address` is in the maildrop of the POP3 user `user`. Who is named by an address has its mailbox; who
+/// is named without `@` has those of all addresses with this local part. Letter case is of no matter.
+///
+/// So what was sent to `x@server.com` is fetched by `x@server.com`, and by `x`.
+#[must_use]
+pub fn is_for(user: &str, address: &str) -> bool {
+    let local_part = address.rsplit_once('@').map_or(address, |(local_part, _)| local_part);
+    address.eq_ignore_ascii_case(user) || (!user.contains('@') && local_part.eq_ignore_ascii_case(user))
+}
+
+/// Whether there may be mail that is in the maildrops of both users.
+#[must_use]
+pub fn shares_with(user: &str, other: &str) -> bool {
+    is_for(user, other) || is_for(other, user)
+}
+
 /// A message as it was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -54,74 +131,27 @@ pub struct Mail {
     pub octets: Vec<u8>,
 }
 
-/// Mailboxes in memory. A clone is one more handle of the same.
-#[derive(Clone, Debug)]
-pub struct MemoryMailboxes {
-    mails: Arc<Mutex<Vec<Mail>>>,
-    octets_max: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for MemoryMailboxes {
-    fn default() -> Self {
-        Self::with_room(MEMORY_OCTETS_MAX)
-    }
-}
-
-impl MemoryMailboxes {
-    /// Mailboxes that hold `octets_max` of messages together.
-    #[must_use]
-    pub fn with_room(octets_max: usize) -> Self {
-        Self { mails: Arc::default(), octets_max }
-    }
-
-    /// All messages, in the order in which they became whole.
-    #[must_use]
-    pub fn mails(&self) -> Vec<Mail> {
-        self.locked().clone()
-    }
-
-    /// The messages to `address`, letter case apart.
-    #[must_use]
-    pub fn mails_to(&self, address: &str) -> Vec<Mail> {
-        let is_to = |mail: &&Mail| mail.envelope.recipients.iter().any(|to| to.eq_ignore_ascii_case(address));
-        self.locked().iter().filter(is_to).cloned().collect()
-    }
-
-    /// A list is whole between any two calls on it, even if a thread that had it panicked.
-    fn locked(&self) -> MutexGuard<'_, Vec<Mail>> {
-        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Mailboxes for MemoryMailboxes {
-    fn begin(&self, envelope: Envelope) -> Result<Box<dyn Delivery>, NotStored> {
-        let mail = Mail { envelope, octets: Vec::new() };
-        Ok(Box::new(MemoryDelivery { mailboxes: self.clone(), mail }))
-    }
-}
-
-struct MemoryDelivery {
-    mailboxes: MemoryMailboxes,
-    mail: Mail,
-}
-
-impl Delivery for MemoryDelivery {
-    fn write(&mut self, octets: &[u8]) -> Result<(), NotStored> {
-        if self.mail.octets.len().saturating_add(octets.len()) > self.mailboxes.octets_max {
-            return Err(NotStored("no room for a mail of this size".to_owned()));
+    #[test]
+    fn a_user_is_an_address_or_a_local_part() {
+        for (user, address, expected) in [
+            ("x", "x@a", true),
+            ("X", "x@b.c", true),
+            ("x@a", "X@A", true),
+            ("x@a", "x@b", false),
+            ("x", "x", true),
+            ("x@a", "x", false),
+            ("x", "y@x", false),
+            ("x", "xx@a", false),
+            ("", "@a", true),
+            ("x", "", false),
+        ] {
+            assert_eq!(is_for(user, address), expected, "{user} {address}");
         }
-        self.mail.octets.extend_from_slice(octets);
-        Ok(())
-    }
-
-    fn commit(self: Box<Self>) -> Result<(), NotStored> {
-        let Self { mailboxes, mail } = *self;
-        let mut mails = mailboxes.locked();
-        let stored: usize = mails.iter().map(|mail| mail.octets.len()).sum();
-        if stored.saturating_add(mail.octets.len()) > mailboxes.octets_max {
-            return Err(NotStored("no room for more mail".to_owned()));
-        }
-        mails.push(mail);
-        Ok(())
+        assert!(shares_with("x", "x@a") && shares_with("x@a", "x") && shares_with("x@a", "X@a"));
+        assert!(!shares_with("x@a", "x@b") && !shares_with("x", "y"));
     }
 }

@@ -9,11 +9,13 @@ pub enum Place {
     /// A host name that is dialled; its first label counts.
     Server,
     /// The user of an SMTP authentication, whatever the mechanism and the password.
-    User,
+    SmtpUser,
     /// The sender's address in the envelope; its local part counts.
     Sender,
     /// A recipient's address in the envelope; its local part counts.
     Recipient,
+    /// The user of a POP3 log-in, by USER or APOP, whatever the password.
+    Pop3User,
 }
 
 /// What a name brings about.
@@ -25,11 +27,11 @@ pub enum Trouble {
     Refused,
     /// The server takes it, and never greets.
     SilentServer,
-    /// The server greets with 421.
+    /// The server greets with 421 or -ERR.
     Busy,
-    /// The server greets with what is no SMTP.
+    /// The server greets with what is neither SMTP nor POP3.
     Garbage,
-    /// The server takes mail from users only: 530 to MAIL.
+    /// The SMTP server takes mail from users only: 530 to MAIL.
     AuthRequired,
     /// 535 to the credentials.
     AuthRefused,
@@ -47,6 +49,39 @@ pub enum Trouble {
     SilentAtEnd,
     /// Each answer comes late.
     Slow,
+    /// The POP3 session goes wrong.
+    Session(SessionTrouble),
+}
+
+/// What the name of a POP3 user brings about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionTrouble {
+    /// -ERR to USER.
+    UnknownUser,
+    /// -ERR to PASS and APOP.
+    WrongPassword,
+    /// -ERR to PASS and APOP: another session has the maildrop.
+    Locked,
+    /// RETR brings a mail up to its last line, and nothing after that.
+    Silent,
+    /// RETR brings a mail up to its last line, and the link ends.
+    Cut,
+    /// RETR brings a mail of which the attachment does not end.
+    Endless,
+    /// -ERR to RETR.
+    ErrOnRetr,
+    /// After the log-in all answers are what is no POP3.
+    Garbage,
+    /// Listings tell other sizes than RETR brings.
+    LyingSize,
+    /// There is no TOP.
+    NoTop,
+    /// There is no UIDL.
+    NoUidl,
+    /// -ERR to DELE.
+    ErrOnDele,
+    /// -ERR to QUIT.
+    ErrOnQuit,
 }
 
 /// One trouble there is.
@@ -58,111 +93,202 @@ pub struct Row {
     pub place: Place,
     /// What happens then.
     pub happens: &'static str,
-    /// What the modem shows in the end.
+    /// What the modem shows in the end, after `+SMTP: ` or `+POP3: `.
     pub shown: &'static str,
     /// The trouble, from the number in the name, or from 0.
     trouble: fn(u16) -> Trouble,
 }
 
-/// Every trouble there is, in the order of a mail's way.
+/// Every trouble there is, in the order of a mail's way to its mailbox, and out of it.
 pub static TABLE: &[Row] = &[
     Row {
         pattern: "unresolved.*",
         place: Place::Server,
         happens: "the name is not resolved",
-        shown: "+SMTP: NETWORK ERROR",
+        shown: "NETWORK ERROR",
         trouble: |_| Trouble::Unresolved,
     },
     Row {
         pattern: "refused.*",
         place: Place::Server,
         happens: "the connection is refused",
-        shown: "+SMTP: NETWORK ERROR",
+        shown: "NETWORK ERROR",
         trouble: |_| Trouble::Refused,
     },
     Row {
         pattern: "silent.*",
         place: Place::Server,
         happens: "the server never greets",
-        shown: "+SMTP: SERVER ERROR, after 30 s",
+        shown: "SERVER ERROR, after 30 s",
         trouble: |_| Trouble::SilentServer,
     },
     Row {
         pattern: "busy.*",
         place: Place::Server,
-        happens: "the server greets with 421 and closes",
-        shown: "+SMTP: SERVER ERROR",
+        happens: "the server greets with 421, or -ERR, and closes",
+        shown: "SERVER ERROR",
         trouble: |_| Trouble::Busy,
     },
     Row {
         pattern: "garbage.*",
         place: Place::Server,
-        happens: "the server greets with what is no SMTP",
-        shown: "+SMTP: SERVER ERROR",
+        happens: "the server greets with what is neither SMTP nor POP3",
+        shown: "SERVER ERROR",
         trouble: |_| Trouble::Garbage,
     },
     Row {
         pattern: "auth-required.*",
         place: Place::Server,
         happens: "530 to MAIL, unless a user was authenticated",
-        shown: "+SMTP: AUTH REQUIRED",
+        shown: "AUTH REQUIRED",
         trouble: |_| Trouble::AuthRequired,
     },
     Row {
         pattern: "wrong",
-        place: Place::User,
+        place: Place::SmtpUser,
         happens: "535 to the authentication, whatever the password",
-        shown: "+SMTP: AUTH ERROR",
+        shown: "AUTH ERROR",
         trouble: |_| Trouble::AuthRefused,
     },
     Row {
         pattern: "unavailable",
-        place: Place::User,
+        place: Place::SmtpUser,
         happens: "454 to the authentication",
-        shown: "+SMTP: SERVER ERROR",
+        shown: "SERVER ERROR",
         trouble: |_| Trouble::AuthUnavailable,
     },
     Row {
         pattern: "mailfrom-NNN@…",
         place: Place::Sender,
         happens: "NNN to MAIL (421 also closes)",
-        shown: "+SMTP: SERVER ERROR; for 530 AUTH REQUIRED",
+        shown: "SERVER ERROR; for 530 AUTH REQUIRED",
         trouble: Trouble::SenderRefused,
     },
     Row {
         pattern: "NNN@…",
         place: Place::Recipient,
         happens: "NNN to RCPT (421 also closes)",
-        shown: "+SMTP: BAD RCPT <NNN@…>; for 421 SERVER ERROR, for 530 AUTH REQUIRED",
+        shown: "BAD RCPT <NNN@…>; for 421 SERVER ERROR, for 530 AUTH REQUIRED",
         trouble: Trouble::RecipientRefused,
     },
     Row {
         pattern: "data-NNN@…",
         place: Place::Recipient,
         happens: "NNN after the final dot (421 also closes); nothing is delivered",
-        shown: "+SMTP: SERVER ERROR; for 530 AUTH REQUIRED",
+        shown: "SERVER ERROR; for 530 AUTH REQUIRED",
         trouble: Trouble::TextRefused,
     },
     Row {
         pattern: "cut@…",
         place: Place::Recipient,
         happens: "the link is cut in the middle of the text; nothing is delivered",
-        shown: "+SMTP: NETWORK ERROR",
+        shown: "NETWORK ERROR",
         trouble: |_| Trouble::Cut,
     },
     Row {
         pattern: "silent@…",
         place: Place::Recipient,
         happens: "no answer to the final dot; nothing is delivered",
-        shown: "+SMTP: SERVER ERROR, after 30 s",
+        shown: "SERVER ERROR, after 30 s",
         trouble: |_| Trouble::SilentAtEnd,
     },
     Row {
         pattern: "slow@…",
         place: Place::Recipient,
         happens: "this answer and each one up to the delivery comes after 10 s",
-        shown: "+SMTP: SUCCESS, after 30 s or more",
+        shown: "SUCCESS, after 30 s or more",
         trouble: |_| Trouble::Slow,
+    },
+    Row {
+        pattern: "unknown",
+        place: Place::Pop3User,
+        happens: "-ERR to USER",
+        shown: "INVALID UN",
+        trouble: |_| Trouble::Session(SessionTrouble::UnknownUser),
+    },
+    Row {
+        pattern: "wrong",
+        place: Place::Pop3User,
+        happens: "-ERR to PASS and APOP, whatever the password",
+        shown: "INVALID UN/PWD",
+        trouble: |_| Trouble::Session(SessionTrouble::WrongPassword),
+    },
+    Row {
+        pattern: "locked",
+        place: Place::Pop3User,
+        happens: "-ERR [IN-USE] to PASS and APOP",
+        shown: "INVALID UN/PWD",
+        trouble: |_| Trouble::Session(SessionTrouble::Locked),
+    },
+    Row {
+        pattern: "silent",
+        place: Place::Pop3User,
+        happens: "RETR stops before the mail's last line, and nothing is answered any more",
+        shown: "SERVER ERROR, after 30 s",
+        trouble: |_| Trouble::Session(SessionTrouble::Silent),
+    },
+    Row {
+        pattern: "cut",
+        place: Place::Pop3User,
+        happens: "RETR stops before the mail's last line, and the link is cut",
+        shown: "NETWORK ERROR",
+        trouble: |_| Trouble::Session(SessionTrouble::Cut),
+    },
+    Row {
+        pattern: "endless",
+        place: Place::Pop3User,
+        happens: "RETR brings a mail of which the attachment never ends",
+        shown: "FILE SYSTEM ERROR, when the drive is full",
+        trouble: |_| Trouble::Session(SessionTrouble::Endless),
+    },
+    Row {
+        pattern: "err-on-retr",
+        place: Place::Pop3User,
+        happens: "-ERR [SYS/TEMP] to RETR",
+        shown: "FAILURE",
+        trouble: |_| Trouble::Session(SessionTrouble::ErrOnRetr),
+    },
+    Row {
+        pattern: "garbage",
+        place: Place::Pop3User,
+        happens: "every answer after the log-in is what is no POP3",
+        shown: "SERVER ERROR",
+        trouble: |_| Trouble::Session(SessionTrouble::Garbage),
+    },
+    Row {
+        pattern: "lying-size",
+        place: Place::Pop3User,
+        happens: "STAT and LIST tell sizes of 1 octet and of 4 GiB; the mails are whole",
+        shown: "SUCCESS",
+        trouble: |_| Trouble::Session(SessionTrouble::LyingSize),
+    },
+    Row {
+        pattern: "no-top",
+        place: Place::Pop3User,
+        happens: "TOP is no command of this server",
+        shown: "SUCCESS",
+        trouble: |_| Trouble::Session(SessionTrouble::NoTop),
+    },
+    Row {
+        pattern: "no-uidl",
+        place: Place::Pop3User,
+        happens: "UIDL is no command of this server",
+        shown: "SUCCESS",
+        trouble: |_| Trouble::Session(SessionTrouble::NoUidl),
+    },
+    Row {
+        pattern: "err-on-dele",
+        place: Place::Pop3User,
+        happens: "-ERR to DELE",
+        shown: "SERVER ERROR",
+        trouble: |_| Trouble::Session(SessionTrouble::ErrOnDele),
+    },
+    Row {
+        pattern: "err-on-quit",
+        place: Place::Pop3User,
+        happens: "-ERR to QUIT",
+        shown: "SERVER ERROR",
+        trouble: |_| Trouble::Session(SessionTrouble::ErrOnQuit),
     },
 ];
 
@@ -171,7 +297,7 @@ pub static TABLE: &[Row] = &[
 pub fn find(place: Place, name: &str) -> Option<Trouble> {
     let word = match place {
         Place::Server => name.split('.').next()?,
-        Place::User => name,
+        Place::SmtpUser | Place::Pop3User => name,
         Place::Sender | Place::Recipient => name.rsplit_once('@').map_or(name, |(local_part, _)| local_part),
     };
     TABLE.iter().filter(|row| row.place == place).find_map(|row| row.meets(word))
@@ -181,9 +307,10 @@ impl Row {
     fn cells(&self) -> [String; 4] {
         let place = match self.place {
             Place::Server => "server",
-            Place::User => "user",
+            Place::SmtpUser => "SMTP user",
             Place::Sender => "sender",
             Place::Recipient => "recipient",
+            Place::Pop3User => "POP3 user",
         };
         [format!("`{}`", self.pattern), place.to_owned(), self.happens.to_owned(), self.shown.to_owned()]
     }
@@ -204,7 +331,8 @@ impl Row {
 /// The table as a page shows it, in Markdown; good to read on a terminal too.
 #[must_use]
 pub fn table() -> String {
-    let heads = ["name", "written as", "what happens", "the modem shows"].map(String::from);
+    let heads = ["name", "written as", "what happens", "the modem shows after `+SMTP:` or `+POP3:`"]
+        .map(String::from);
     let rows: Vec<_> = std::iter::once(heads).chain(TABLE.iter().map(Row::cells)).collect();
     let widths = [0, 1, 2, 3].map(|column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -251,8 +379,12 @@ mod tests {
             (Place::Server, "busy", Some(Trouble::Busy)),
             (Place::Server, "smtp.busy.com", None),
             (Place::Server, "", None),
-            (Place::User, "wrong", Some(Trouble::AuthRefused)),
-            (Place::User, "wrong.user", None),
+            (Place::SmtpUser, "wrong", Some(Trouble::AuthRefused)),
+            (Place::SmtpUser, "wrong.user", None),
+            (Place::SmtpUser, "locked", None),
+            (Place::Pop3User, "LOCKED", Some(Trouble::Session(SessionTrouble::Locked))),
+            (Place::Pop3User, "locked@server.com", None),
+            (Place::Pop3User, "unavailable", None),
         ] {
             assert_eq!(find(place, name), trouble, "{name}");
         }
