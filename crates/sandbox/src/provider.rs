@@ -35,7 +35,8 @@ pub enum DialTrouble {
     Refused,
 }
 
-/// The server's end of a link, waiting for `Opened`. It wants nothing of its owner but octets sent.
+/// The server's end of a link, waiting for `Opened`. It wants nothing of its owner but octets sent, and to be dropped
+/// when the link is closed: until then, or until QUIT, a POP3 session keeps others out of its maildrop.
 pub type Connection = Box<dyn Machine<Event = Infallible> + Send>;
 
 /// What the provider is told about itself.
