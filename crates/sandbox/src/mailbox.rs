@@ -50,13 +50,15 @@ pub trait Mailboxes: Send + Sync {
     /// There is no place to write to.
     fn begin(&self, envelope: Envelope) -> Result<Box<dyn Delivery>, NotStored>;
 
-    /// Opens what `user` may fetch, which [`is_for`] tells, as it is now, for one session alone (RFC 1939 §4).
+    /// Opens what the user may fetch, which [`is_for`] tells, as it is now, for one session alone (RFC 1939 §4).
     /// A user without any mail, or never heard of, has an empty maildrop.
     ///
     /// # Errors
-    /// [`NotOpened::InUse`] while a maildrop of a user who [`shares_with`] this one is open in this provider; or the
-    /// mailboxes cannot be read.
-    fn maildrop(&self, user: &str) -> Result<Box<dyn Maildrop>, NotOpened>;
+    /// [`NotOpened::InUse`] while a maildrop of a user who [`shares_with`] this one is open, in this provider or in
+    /// another over the same mailboxes; or they cannot be read, as with mailboxes that are only delivered to.
+    fn maildrop(&self, _user: &str) -> Result<Box<dyn Maildrop>, NotOpened> {
+        Err(NotServed("mail is not fetched here".to_owned()).into())
+    }
 }
 
 /// A message that is coming in. Dropped before [`Self::commit`], it leaves no trace.

@@ -266,6 +266,21 @@ fn mailboxes_that_fail_are_told_in_one_line() {
     }
 }
 
+/// Mailboxes that are only delivered to.
+struct OneWay;
+
+impl Mailboxes for OneWay {
+    fn begin(&self, _: Envelope) -> Result<Box<dyn Delivery>, NotStored> {
+        Err(NotStored("gone".to_owned()))
+    }
+}
+
+#[test]
+fn mailboxes_that_are_only_delivered_to_refuse_the_log_in() {
+    let answers = Caller::call(OneWay, "x").say("USER un\r\nPASS pwd\r\n");
+    assert!(answers.ends_with("-ERR [SYS/TEMP] mail is not fetched here\r\n"), "{answers}");
+}
+
 #[test]
 fn servers_whose_names_mean_trouble_do_so_here_too() {
     let heard = |name: &str| String::from_utf8_lossy(&Caller::call(fresh(), name).heard()).into_owned();

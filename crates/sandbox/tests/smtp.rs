@@ -4,7 +4,7 @@
 use mail::limits::SERVER_IDLE_MAX;
 use mail::machine::{Input, Instant, Output};
 use sandbox::limits::{CUT_AFTER_OCTETS, MESSAGE_OCTETS_MAX, SLOW_ANSWER};
-use sandbox::mailbox::{Delivery, Envelope, Mailboxes, Maildrop, MemoryMailboxes, NotOpened, NotStored};
+use sandbox::mailbox::{Delivery, Envelope, Mailboxes, MemoryMailboxes, NotStored};
 use sandbox::provider::{Connection, DialTrouble, Provider, Service, Settings};
 use sandbox::trouble::{self, Place, TABLE, Trouble};
 
@@ -182,10 +182,6 @@ struct Nowhere;
 impl Mailboxes for Nowhere {
     fn begin(&self, _: Envelope) -> Result<Box<dyn Delivery>, NotStored> {
         Err(NotStored(format!("gone\r\n250 OK{}", "!".repeat(10_000))))
-    }
-
-    fn maildrop(&self, _: &str) -> Result<Box<dyn Maildrop>, NotOpened> {
-        Err(NotOpened::InUse)
     }
 }
 
