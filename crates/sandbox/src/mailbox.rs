@@ -108,8 +108,8 @@ pub trait Text: Send {
     fn read(&mut self) -> Result<Vec<u8>, NotServed>;
 }
 
-/// Whether mail to `address` is in the maildrop of the POP3 user `user`. Who is named by an address has its mailbox; who
-/// is named without `@` has those of all addresses with this local part. Letter case is of no matter.
+/// Whether mail to `address` is in the maildrop of the POP3 user `user`. Who is named by an address has its mailbox;
+/// who is named without `@` has those of all addresses with this local part. Letter case is of no matter.
 ///
 /// So what was sent to `x@server.com` is fetched by `x@server.com`, and by `x`.
 #[must_use]
