@@ -8,7 +8,7 @@
     reason = "what surprises a test is its failure"
 )]
 
-use mail::limits::AUTOLOGOUT;
+use mail::limits::{AUTOLOGOUT, CHUNK_OCTETS};
 use mail::machine::{Input, Instant, Output};
 use mail::pop3::apop;
 use mail::pop3::server::Mail as Listed;
@@ -413,6 +413,8 @@ proptest! {
         let octets = [&b"USER un\r\nPASS pwd\r\n"[..], &lines.concat()].concat();
         let outcomes = [octets.len(), 1].map(|portion_octets| {
             let mailboxes = fresh();
+            // More than one portion: what is said meanwhile waits.
+            deliver(&mailboxes, &["un@server.com"], &b".\r\n".repeat(CHUNK_OCTETS));
             let mut caller = Caller::call(mailboxes.clone(), "mx");
             let mut heard = caller.heard();
             for portion in octets.chunks(portion_octets) {
