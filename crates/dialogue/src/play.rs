@@ -5,7 +5,7 @@ use crate::world::{PowerOn, World};
 use modem::clock::Calendar;
 use modem::drive::path::Path;
 use modem::drive::{Drive as _, Letter};
-use modem::settings::{BadRecipient, Settings};
+use modem::settings::{BadRecipient, MailFileName, Settings};
 use std::fmt::Write as _;
 
 /// The clock of dialogues that do not set it: the day of the note's pictures, `10/02/02,10:00:00+32`.
@@ -46,6 +46,7 @@ pub fn play(text: &str, manner: Manner) -> Result<(), Mismatch> {
     let mut power_on = PowerOn {
         settings: Settings { hello_name: "modem.example".to_owned(), ..Settings::default() },
         calendar: CALENDAR,
+        first_mails: true,
         card: true,
         octet_by_octet: manner == Manner::OctetByOctet,
     };
@@ -81,6 +82,10 @@ fn prepare(power_on: &mut PowerOn, act: &Act) -> Result<(), String> {
                         usize::try_from(number()?).map_err(|error| error.to_string())?;
                 }
                 "attachments_octets_max" => settings.attachments_octets_max = number()?,
+                "mail_octets_max" => settings.mail_octets_max = number()?,
+                "mail_file_name" if value == "dated" => settings.mail_file_name = MailFileName::Dated,
+                "apop" => settings.apop = flag()?,
+                "first_mails" => power_on.first_mails = flag()?,
                 "card" => power_on.card = flag()?,
                 _ => return Err(format!("no such setting: {key} = {value}")),
             }

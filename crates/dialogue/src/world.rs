@@ -23,6 +23,8 @@ pub struct PowerOn {
     pub settings: Settings,
     /// Its clock.
     pub calendar: Calendar,
+    /// Whether the sandbox has its first mails.
+    pub first_mails: bool,
     /// Whether a storage card is in.
     pub card: bool,
     /// Whether every octet, typed and received, comes alone.
@@ -58,11 +60,15 @@ impl World {
     /// Switches the modem on.
     #[must_use]
     pub fn new(power_on: PowerOn) -> Self {
-        let PowerOn { settings, calendar, card, octet_by_octet } = power_on;
+        let PowerOn { settings, calendar, first_mails, card, octet_by_octet } = power_on;
         let now = Instant::POWER_ON;
         let drive_c = MemoryDrive::new(NameCase::Told, DRIVE_OCTETS_MAX);
         let drive_d = MemoryDrive::new(NameCase::Folded, DRIVE_OCTETS_MAX);
         let mailboxes = MemoryMailboxes::default();
+        if first_mails {
+            // Memory has room for them.
+            let _ = sandbox::first_mails::deliver(&mailboxes);
+        }
         let card = card.then(|| Box::new(drive_d.clone()) as _);
         Self {
             now,

@@ -24,8 +24,9 @@ pub const ATTACHMENTS_OCTETS_MAX: u64 = 10 * 1024 * 1024;
 /// Most PDP contexts (commands.md §5).
 pub const CONTEXTS_MAX: u32 = 16;
 
-/// Largest mail that AT+POP3GET saves. A setting may change it.
-pub const MAIL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+/// Largest mail that AT+POP3GET saves. A setting may change it. It ends a mail that goes on for ever with what is not
+/// saved; what is saved ends when the drive is full.
+pub const MAIL_OCTETS_MAX: u64 = 256 * 1024 * 1024;
 
 /// How many seconds ahead a free name for a mail's folder is sought: as many mails may be saved in one second.
 pub const MAIL_FOLDER_SECONDS_MAX: u64 = 10_000;

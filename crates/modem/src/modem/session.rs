@@ -4,7 +4,7 @@ use super::{Job, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol};
 use crate::command::Answer;
 use crate::drive::path::{Name, Path};
 use crate::drive::{DriveError, Letter};
-use crate::inbox::outcome::{NETWORK_ERROR, SERVER_ERROR, SUCCESS, failure_words, not_saved_words};
+use crate::inbox::outcome::{NETWORK_ERROR, SUCCESS, failure_words, not_saved_words, refusal_words};
 use crate::inbox::saving::{Form, NotSaved, Saving};
 use crate::inbox::{Open, Session, Text, header_line};
 use crate::limits::MAIL_FOLDER_SECONDS_MAX;
@@ -207,8 +207,9 @@ impl Modem {
                 if let Some(open) = self.inbox.open() {
                     open.text = Text::None;
                 }
-                self.report_session(SERVER_ERROR, &reason);
-                self.tell_failure(SERVER_ERROR, was_getting, now);
+                let words = refusal_words(request, &response);
+                self.report_session(words, &reason);
+                self.tell_failure(words, was_getting, now);
             }
             Event::LoggedOut => {
                 self.inbox.session = Session::None;
