@@ -142,10 +142,18 @@ struct TextEntry {
 #[derive(Default)]
 struct TypeAhead {
     octets: Vec<u8>,
-    /// Lines that ended after there was no more room.
-    lines_lost: usize,
-    /// Whether there was no room for something.
-    overflowed: bool,
+    /// Where the line that is being typed begins.
+    line_start: usize,
+    /// `Some` from the first octet that found no room.
+    lost: Option<Lost>,
+}
+
+/// Lines that found no room. Empty ones ask for no answer, and do not count.
+#[derive(Clone, Copy, Default)]
+struct Lost {
+    lines: usize,
+    /// Whether another has begun.
+    in_line: bool,
 }
 
 /// Unsolicited result codes that wait for the line to be free. A mail and a session have one each at the most, so they
@@ -282,11 +290,9 @@ impl Modem {
             }
             Activity::Text(..) => self.typed_text(octet, now),
             Activity::Waiting(job, _) => {
-                let job = *job;
-                if self.type_ahead.push(octet, self.terminal.registers.line_end)
-                    && let Some(stop) = self.type_ahead.take_stop(job)
-                {
-                    self.stop_pending(stop, now);
+                let stop = job.stop();
+                if let Some(line) = self.type_ahead.push(octet, self.terminal.registers.line_end, stop) {
+                    self.stop_pending(&line, now);
                 }
             }
         }
@@ -359,10 +365,7 @@ impl Modem {
                     _ if entry.too_long => {}
                     0x7f => drop(entry.text.pop()),
                     _ if octet == backspace => drop(entry.text.pop()),
-                    _ if entry.text.len() == entry.octets_max => {
-                        entry.too_long = true;
-                        entry.text = Vec::new();
-                    }
+                    _ if entry.text.len() == entry.octets_max => entry.spoil(),
                     _ => entry.text.push(octet),
                 }
                 return self.terminal.echo(octet);
@@ -405,35 +408,42 @@ impl Modem {
 
     /// A STOP was typed while the command that it stops was pending: that one ends with ERROR, the STOP with OK, and
     /// what else was typed comes after them (commands.md §1, choice).
-    fn stop_pending(&mut self, stop: &[u8], now: Instant) {
-        if stop == STOP_SENDING {
+    fn stop_pending(&mut self, line: &[u8], now: Instant) {
+        if self.is_pending(Job::SmtpGreeting) {
             self.stop_sending();
         } else {
             self.stop_session();
         }
         self.activity = Activity::Ready;
         self.terminal.finish(Code::Error);
-        for &octet in stop {
+        for &octet in line {
             self.terminal.echo(octet);
         }
-        self.terminal.echo(self.terminal.registers.line_end);
         self.terminal.finish(Code::Ok);
         self.take_up_type_ahead(now);
+        self.terminal.editor.line_ended_with(line.last().copied());
     }
 
-    /// Takes what was typed meanwhile as if it were typed now.
+    /// Takes what was typed meanwhile as if it were typed now. Each line that was lost gets its ERROR.
     fn take_up_type_ahead(&mut self, now: Instant) {
-        let TypeAhead { octets, lines_lost, overflowed } = std::mem::take(&mut self.type_ahead);
+        let TypeAhead { octets, lost, .. } = std::mem::take(&mut self.type_ahead);
         for octet in octets {
             self.typed(octet, now);
         }
-        if overflowed {
-            // Each lost line gets its ERROR; the last may not be complete.
-            for _ in 0..lines_lost {
-                self.terminal.editor.spoil();
-                self.typed(self.terminal.registers.line_end, now);
+        let Some(Lost { lines, in_line }) = lost else { return };
+        match &mut self.activity {
+            Activity::Ready => {
+                for _ in 0..lines {
+                    self.terminal.finish(Code::Error);
+                }
+                if in_line {
+                    self.terminal.editor.spoil();
+                }
             }
-            self.terminal.editor.spoil();
+            // Its end is among what was lost, or something of its middle.
+            Activity::Text(entry, _) => entry.spoil(),
+            // The last of what was kept is pending now, and what was lost still comes behind it.
+            Activity::Waiting(..) => self.type_ahead.lost = lost,
         }
     }
 
@@ -478,43 +488,64 @@ pub enum Expects {
     Nothing,
 }
 
-/// The lines that stop what is pending.
-const STOP_SENDING: &[u8] = b"AT+SMTPSTOP";
-const STOP_SESSION: &[u8] = b"AT+POP3STOP";
+impl Job {
+    /// The line that stops it, if one does.
+    const fn stop(self) -> Option<&'static [u8]> {
+        match self {
+            Self::SmtpGreeting => Some(b"AT+SMTPSTOP"),
+            Self::LogIn | Self::Ask | Self::List { .. } | Self::Header => Some(b"AT+POP3STOP"),
+            Self::Reading => None,
+        }
+    }
+}
+
+impl TextEntry {
+    /// Makes what has been typed void, and what is still to come.
+    fn spoil(&mut self) {
+        self.too_long = true;
+        self.text = Vec::new();
+    }
+}
 
 impl TypeAhead {
-    /// Keeps an octet. True when it completed a line that is kept whole.
-    fn push(&mut self, octet: u8, line_end: u8) -> bool {
+    /// Keeps an octet while there is room, and counts what is lost from then on. `Some`: the octet completed a line that
+    /// says `stop`, which is taken out.
+    fn push(&mut self, octet: u8, line_end: u8, stop: Option<&[u8]>) -> Option<Vec<u8>> {
         let ends_line = octet == line_end || octet == b'\n';
-        if !self.overflowed && self.octets.len() < TYPE_AHEAD_OCTETS_MAX {
-            self.octets.push(octet);
-            return ends_line;
+        if let Some(lost) = &mut self.lost {
+            lost.push(octet, ends_line);
+            return None;
         }
-        if !self.overflowed {
-            // What there is of the line that did not fit is no line.
-            let kept =
-                self.octets.iter().rposition(|octet| matches!(octet, b'\r' | b'\n')).map_or(0, |at| at + 1);
-            self.octets.truncate(kept);
-            self.overflowed = true;
+        if self.octets.len() == TYPE_AHEAD_OCTETS_MAX {
+            // What there is of the line that does not fit is no line.
+            let mut lost = Lost::default();
+            for octet in self.octets.drain(self.line_start..) {
+                lost.push(octet, false);
+            }
+            lost.push(octet, ends_line);
+            self.lost = Some(lost);
+            return None;
         }
-        self.lines_lost += usize::from(ends_line);
-        false
+        self.octets.push(octet);
+        if !ends_line {
+            return None;
+        }
+        let line_start = std::mem::replace(&mut self.line_start, self.octets.len());
+        let line = self.octets.get(line_start..self.octets.len() - 1)?;
+        if !stop.is_some_and(|stop| line.trim_ascii().eq_ignore_ascii_case(stop)) {
+            return None;
+        }
+        self.line_start = line_start;
+        Some(self.octets.split_off(line_start))
     }
+}
 
-    /// The line completed last, if it stops `job`; it is taken out then.
-    fn take_stop(&mut self, job: Job) -> Option<&'static [u8]> {
-        let stop = match job {
-            Job::SmtpGreeting => STOP_SENDING,
-            Job::LogIn | Job::Ask | Job::List { .. } | Job::Header => STOP_SESSION,
-            Job::Reading => return None,
-        };
-        let (_, complete) = self.octets.split_last()?;
-        let start = complete.iter().rposition(|octet| matches!(octet, b'\r' | b'\n')).map_or(0, |at| at + 1);
-        let line = complete.get(start..).unwrap_or_default();
-        let is_stop = line.trim_ascii().eq_ignore_ascii_case(stop);
-        is_stop.then(|| {
-            self.octets.truncate(start);
-            stop
-        })
+impl Lost {
+    fn push(&mut self, octet: u8, ends_line: bool) {
+        if ends_line {
+            self.lines += usize::from(std::mem::take(&mut self.in_line));
+        } else {
+            self.in_line |= octet.is_ascii_graphic();
+        }
     }
 }

@@ -81,6 +81,11 @@ impl Editor {
         second
     }
 
+    /// Takes note of a line that somebody else took: how it ended.
+    pub(crate) const fn line_ended_with(&mut self, octet: Option<u8>) {
+        self.after_line_end = !matches!(octet, Some(b'\n'));
+    }
+
     /// Whether a line is partly typed.
     pub(crate) const fn is_in_line(&self) -> bool {
         !self.line.is_empty() || self.too_long
