@@ -96,6 +96,10 @@ impl CommandLine {
             self.skip(|octet| octet.is_ascii_digit());
         }
         let name = self.name(start..self.at);
+        if name.starts_with('S') {
+            // A register always has `=` or `?` behind it, so the spaces cannot be before another command.
+            self.skip(|octet| octet == b' ');
+        }
         let digits = self.at;
         let form = match self.peek() {
             Some(b'?') => {
@@ -251,6 +255,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["Q", "V", "E", "S0", "&C", "&D", "+FCLASS"]
         );
+        assert_eq!(commands("ATS3 = 13").unwrap(), [one("S3", write(&["13"]))]);
         assert_eq!(commands("ATS3?S4=10").unwrap(), [one("S3", Form::Read), one("S4", write(&["10"]))]);
         assert_eq!(commands("AT;;").unwrap(), []);
     }
