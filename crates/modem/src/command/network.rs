@@ -47,6 +47,9 @@ pub(super) fn read_contexts(modem: &mut Modem, _: &Arguments, _: Instant) -> Ans
 pub(super) fn write_context(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
     let Some(cid) = arguments.number(0) else { return Answer::ERROR };
     let Some(pdp_type) = arguments.octets(1) else {
+        if arguments.any_from(2) {
+            return Answer::ERROR;
+        }
         modem.network.contexts.remove(&cid);
         return Answer::OK;
     };

@@ -86,6 +86,11 @@ impl Arguments {
         Some(Self(values))
     }
 
+    /// Whether this one or one behind it was given.
+    pub(crate) fn any_from(&self, at: usize) -> bool {
+        self.0.iter().skip(at).any(|value| !matches!(value, Value::Omitted))
+    }
+
     /// A number; `None` when it was omitted.
     pub(crate) fn number(&self, at: usize) -> Option<u32> {
         match self.0.get(at)? {
