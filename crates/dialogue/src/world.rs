@@ -2,8 +2,8 @@
 
 use mail::machine::{Input as LinkInput, Instant, Output as LinkOutput};
 use modem::clock::Calendar;
+use modem::drive::Letter;
 use modem::drive::memory::MemoryDrive;
-use modem::drive::{Letter, NameCase};
 use modem::modem::{Input, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol};
 use modem::settings::Settings;
 use sandbox::mailbox::MemoryMailboxes;
@@ -62,8 +62,8 @@ impl World {
     pub fn new(power_on: PowerOn) -> Self {
         let PowerOn { settings, calendar, first_mails, card, octet_by_octet } = power_on;
         let now = Instant::POWER_ON;
-        let drive_c = MemoryDrive::new(NameCase::Told, DRIVE_OCTETS_MAX);
-        let drive_d = MemoryDrive::new(NameCase::Folded, DRIVE_OCTETS_MAX);
+        let drive_c = MemoryDrive::new(Letter::C.name_case(), DRIVE_OCTETS_MAX);
+        let drive_d = MemoryDrive::new(Letter::D.name_case(), DRIVE_OCTETS_MAX);
         let mailboxes = MemoryMailboxes::default();
         if first_mails {
             // Memory has room for them.

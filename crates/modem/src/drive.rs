@@ -18,6 +18,17 @@ pub enum Letter {
     D,
 }
 
+impl Letter {
+    /// How names on this drive compare (commands.md §4).
+    #[must_use]
+    pub const fn name_case(self) -> NameCase {
+        match self {
+            Self::C => NameCase::Told,
+            Self::D => NameCase::Folded,
+        }
+    }
+}
+
 impl fmt::Display for Letter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

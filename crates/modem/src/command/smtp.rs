@@ -93,7 +93,18 @@ fn mailbox(arguments: &Arguments, address: usize, name: usize) -> Option<Mailbox
     // An address that could end its own command is refused where it is typed; what else SMTP cannot carry is for the
     // sending to tell (commands.md §2, BAD RCPT).
     bare_address(address)?;
-    Some(Mailbox { address: address.to_owned(), name: arguments.octets(name).unwrap_or_default().to_vec() })
+    let name = arguments.octets(name).unwrap_or_default();
+    is_balanced(name).then(|| Mailbox { address: address.to_owned(), name: name.to_vec() })
+}
+
+/// Whether every `<` of a name has its `>`: half a pair is an address gone astray.
+fn is_balanced(name: &[u8]) -> bool {
+    let open = name.iter().try_fold(0_usize, |open, octet| match octet {
+        b'<' => Some(open + 1),
+        b'>' => open.checked_sub(1),
+        _ => Some(open),
+    });
+    open == Some(0)
 }
 
 pub(super) fn read_sender(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
@@ -246,7 +257,7 @@ pub(super) fn write_file(modem: &mut Modem, arguments: &Arguments, _: Instant) -
         return Answer::ERROR;
     };
     let others = || modem.outbox.draft.files.iter().filter(|(at, _)| **at != index).map(|(_, file)| file);
-    if others().any(|other| other.path == path) {
+    if others().any(|other| other.path.is_same_as(&path)) {
         return Answer::ERROR;
     }
     if others().map(|other| other.octets).fold(octets, u64::saturating_add)

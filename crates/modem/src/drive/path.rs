@@ -113,6 +113,15 @@ impl Path {
         (folder.as_folder(), self.name().map_or("", Name::as_str))
     }
 
+    /// Whether both name the same place: on D: letter case is of no matter.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let case = self.drive.name_case();
+        self.drive == other.drive
+            && self.names.len() == other.names.len()
+            && self.names.iter().zip(&other.names).all(|(a, b)| case.key(a) == case.key(b))
+    }
+
     /// The path as a folder is shown: with a trailing `/`.
     #[must_use]
     pub fn as_folder(&self) -> String {
