@@ -1,0 +1,77 @@
+"""The modem as a host program sees it: octets on two pipes."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = ROOT / "target" / "release" / "mailmodem"
+
+# Longer than any timer of the modem's.
+PATIENCE_S = 60
+
+
+class Modem:
+    """A modem of its own, with echo off, dialling real servers, its drives in a directory that goes away with it."""
+
+    def __init__(self, *arguments):
+        self._directory = tempfile.TemporaryDirectory(prefix="mailmodem-interop-")
+        self.home = pathlib.Path(self._directory.name)
+        command = [BINARY, "console", "--network", "real", "--dir", self.home, *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._heard = bytearray()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.ask("ATE0", echo=True)
+
+    def _listen(self):
+        while octets := os.read(self._process.stdout.fileno(), 65536):
+            with self._changed:
+                self._heard += octets
+                self._changed.notify_all()
+
+    def type(self, octets):
+        self._process.stdin.write(octets)
+        self._process.stdin.flush()
+
+    def hear(self, until):
+        """Everything that is said up to and with the first of these ends."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self._changed:
+            while True:
+                ends = [at + len(end) for end in until if (at := self._heard.find(end)) >= 0]
+                if ends:
+                    said = bytes(self._heard[: min(ends)])
+                    del self._heard[: min(ends)]
+                    return said
+                left = deadline - time.monotonic()
+                assert left > 0, f"not heard: {until}; heard: {bytes(self._heard[-500:])}"
+                self._changed.wait(left)
+
+    def ask(self, line, echo=False):
+        """Types a command; returns the lines of its answer, the result code last."""
+        self.type(line.encode() + b"\r")
+        said = self.hear([b"\r\nOK\r\n", b"\r\nERROR\r\n"])
+        if echo:
+            said = said.removeprefix(line.encode() + b"\r")
+        return [text for text in said.decode().split("\r\n") if text]
+
+    def must(self, line):
+        """Types a command that must be answered OK; returns the lines before it."""
+        *lines, code = self.ask(line)
+        assert code == "OK", f"{line}: {lines} {code}"
+        return lines
+
+    def urc(self, start):
+        """An unsolicited result code that begins so; returns its first line."""
+        said = self.hear([b"\r\n" + start.encode()])
+        return start + self.hear([b"\r\n"]).decode().rstrip("\r\n") if said else ""
+
+    def close(self):
+        """Ends the input; the modem must end by itself, and well."""
+        self._process.stdin.close()
+        assert self._process.wait(PATIENCE_S) == 0
+        self._directory.cleanup()
