@@ -181,11 +181,11 @@ fn duration(text: &str) -> Option<Duration> {
 
 /// Text with escapes: `\r`, `\n`, `\\`, `\xHH`, and `\{x*512}` for 512 times what stands before the star.
 fn octets(text: &str) -> Result<Vec<u8>, String> {
-    let mut octets = Vec::new();
+    let mut all = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
         let (before, after) = rest.split_at(at);
-        octets.extend_from_slice(before.as_bytes());
+        all.extend_from_slice(before.as_bytes());
         let escape = after.get(1..).unwrap_or_default();
         let (octet, length) = match escape.as_bytes().first() {
             Some(b'r') => (vec![b'\r'], 1),
@@ -200,15 +200,15 @@ fn octets(text: &str) -> Result<Vec<u8>, String> {
                 let (what, times) =
                     escape.get(1..end).and_then(|s| s.rsplit_once('*')).ok_or("no * in \\{…}")?;
                 let times: usize = times.parse().map_err(|_| "no number behind the * in \\{…}")?;
-                (what.as_bytes().repeat(times), end + 1)
+                (octets(what)?.repeat(times), end + 1)
             }
             _ => return Err(format!("unknown escape: \\{escape}")),
         };
-        octets.extend(octet);
+        all.extend(octet);
         rest = escape.get(length..).unwrap_or_default();
     }
-    octets.extend_from_slice(rest.as_bytes());
-    Ok(octets)
+    all.extend_from_slice(rest.as_bytes());
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -236,6 +236,7 @@ mod tests {
     #[test]
     fn repetition() {
         assert_eq!(octets("a\\{xy*3}b\\\\").unwrap(), b"axyxyxyb\\");
+        assert_eq!(octets("\\{x\\r*2}").unwrap(), b"x\rx\r");
     }
 
     #[test]
