@@ -122,6 +122,9 @@ impl Player {
                 self.expect_nothing_sent()?;
                 self.world.serve(octets).ok_or("there is no open connection")?;
             }
+            Act::ServeLate(octets) => {
+                self.world.serve_late(octets).ok_or("there is no connection that the modem has ended")?;
+            }
             Act::Sent(octets) => {
                 let sent = self.world.sent().ok_or("servers are not scripted: `peer` is missing")?;
                 expect("sent", sent, octets)?;

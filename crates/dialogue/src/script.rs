@@ -22,6 +22,8 @@ pub enum Act {
     Shown(Vec<u8>),
     /// `S:` and `S>`: the scripted server sends these octets.
     Serve(Vec<u8>),
+    /// `S~`: the scripted server's line is still on its way when the modem has ended the connection.
+    ServeLate(Vec<u8>),
     /// `C:` and `C>`: the modem sends these octets to the scripted server next.
     Sent(Vec<u8>),
     /// `C~`: the modem sends lines, and then this one.
@@ -122,6 +124,7 @@ fn act(text: &str) -> Result<Act, String> {
             "M>" => return Ok(Act::Shown(with(b"")?)),
             "S:" => return Ok(Act::Serve(with(b"\r\n")?)),
             "S>" => return Ok(Act::Serve(with(b"")?)),
+            "S~" => return Ok(Act::ServeLate(with(b"\r\n")?)),
             "C:" => return Ok(Act::Sent(with(b"\r\n")?)),
             "C>" => return Ok(Act::Sent(with(b"")?)),
             "C~" => return Ok(Act::SentUpTo(with(b"\r\n")?)),

@@ -53,6 +53,8 @@ struct Scripted {
     opening: Opening,
     link: Option<LinkId>,
     is_open: bool,
+    /// The one that the modem ended last.
+    ended: Option<LinkId>,
     sent: Vec<u8>,
 }
 
@@ -157,7 +159,7 @@ impl World {
 
     /// From here on servers are scripted.
     pub fn script_servers(&mut self, opening: Opening) {
-        self.scripted = Some(Scripted { opening, link: None, is_open: false, sent: Vec::new() });
+        self.scripted = Some(Scripted { opening, link: None, is_open: false, ended: None, sent: Vec::new() });
     }
 
     /// Decides what becomes of the held connection. `None`: there is none.
@@ -181,12 +183,21 @@ impl World {
 
     /// The scripted server sends octets. `None`: there is no open connection.
     pub fn serve(&mut self, octets: &[u8]) -> Option<()> {
-        let link = self.scripted_link()?;
+        self.arrive(self.scripted_link()?, octets);
+        Some(())
+    }
+
+    /// Octets arrive on the connection that the modem ended last. `None`: there is none.
+    pub fn serve_late(&mut self, octets: &[u8]) -> Option<()> {
+        self.arrive(self.scripted.as_ref()?.ended?, octets);
+        Some(())
+    }
+
+    fn arrive(&mut self, link: LinkId, octets: &[u8]) {
         for portion in self.portions(octets) {
             self.modem.handle(Input::Link(link, LinkInput::Received(portion)), self.now);
             self.settle();
         }
-        Some(())
     }
 
     /// The scripted server ends the connection. `None`: there is none.
@@ -262,7 +273,7 @@ impl World {
                 if let Some(scripted) = self.scripted.as_mut().filter(|scripted| scripted.link == Some(link))
                 {
                     scripted.is_open = false;
-                    scripted.link = None;
+                    scripted.ended = scripted.link.take();
                 }
                 if let Some(mut connection) = self.connections.remove(&link) {
                     connection.handle(LinkInput::Closed, self.now);
