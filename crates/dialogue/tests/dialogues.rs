@@ -65,6 +65,22 @@ fn every_form_of_every_command_has_a_dialogue() {
     assert!(missing.is_empty(), "no dialogue types: {missing:?}");
 }
 
+/// The table of readings names dialogues that exist.
+#[test]
+fn every_reading_is_pinned() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readings = std::fs::read_to_string(root.join("docs/spec/readings.md")).unwrap();
+    let rows =
+        readings.lines().filter(|line| line.starts_with("| ")).filter(|line| !line.ends_with("pinned by |"));
+    for row in rows {
+        let pins = row.rsplit('|').nth(1).unwrap();
+        for pin in pins.split(", ") {
+            let path = pin.trim().trim_matches('`');
+            assert!(path.ends_with(".at") && root.join("dialogues").join(path).is_file(), "{pin} in {row}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_dialogue_is_told_with_its_line() {
     let wrong = ["T: AT\nM:\nM: ERROR", "T: AT\nM:", "M: OK", "T: ATE0\nM:\nM: OK\nT: AT\nM:\nM: OK"];
