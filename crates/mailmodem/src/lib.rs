@@ -1,4 +1,14 @@
-//! The parts of the mailmodem program that touch the machine.
+//! The mailmodem program: a modem of the `modem` crate on this machine's terminals, directories, clock and network.
+//!
+//! Not here: what the modem does, which is pure and knows nothing of this crate.
 
+pub mod console;
 pub mod directory;
+pub mod driver;
+pub mod flags;
+pub mod home;
 pub mod limits;
+pub mod link;
+pub mod maildir;
+pub mod network;
+pub mod port;

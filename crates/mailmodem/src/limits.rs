@@ -1,11 +1,61 @@
 //! Every bound of this crate, by name. Units come last in a name.
 
+use std::time::Duration;
+
 /// Most folders and files in a drive's directory; with more of them it is not opened. A folder takes no octets, so
 /// without this bound a terminal could fill the machine with folders.
 pub const DRIVE_ENTRIES_MAX: u64 = 1_000_000;
 
 /// Deepest folder in a drive's directory, the root being 0. Paths of 254 octets lead 126 deep.
 pub const DRIVE_DEPTH_MAX: usize = 128;
+
+/// Size of what is read from a connection at once.
+pub const RECEIVED_OCTETS_MAX: usize = 16 * 1024;
+
+/// How much may wait to be sent on a connection before no more is read from it.
+pub const UNSENT_OCTETS_MAX: usize = 256 * 1024;
+
+/// Size of what is on the way between modem and sandbox, each way.
+pub const DUPLEX_OCTETS_MAX: usize = 64 * 1024;
+
+/// How long an ended connection may take to send its rest and to see the peer's end.
+pub const LINGER_MAX: Duration = Duration::from_secs(5);
+
+/// How much of what a peer still sends then is taken.
+pub const LINGER_OCTETS_MAX: u64 = 1024 * 1024;
+
+/// Size of what is read from a port at once.
+pub const TYPED_OCTETS_MAX: usize = 4 * 1024;
+
+/// How much may wait to be written to a port before no more is read from it.
+pub const SHOWN_OCTETS_MAX: usize = 64 * 1024;
+
+/// What a drive of the console's holds.
+pub const DRIVE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Most connections to `mailmodem sandbox` at once; more wait to be accepted.
+pub const SANDBOX_CONNECTIONS_MAX: usize = 1_000;
+
+/// How long `mailmodem sandbox` lets its connections go on when it is told to end.
+pub const SANDBOX_GRACE: Duration = Duration::from_secs(3);
+
+/// How long `mailmodem sandbox` rests when a connection cannot be accepted, which is mostly for want of descriptors.
+pub const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Longest name of a mailbox's directory: what file systems commonly take.
+pub const MAILBOX_NAME_OCTETS_MAX: usize = 255;
+
+/// How much of a mail is gathered before it is written to its file.
+pub const FILE_BUFFER_OCTETS: usize = 64 * 1024;
+
+/// Most lines the console keeps in its history.
+pub const HISTORY_LINES_MAX: usize = 1_000;
+
+/// How long the console waits for more of a key's octets after an ESC.
+pub const ESC_WAIT_MS: u16 = 50;
+
+/// How long the console lets a pending command answer before it takes more lines.
+pub const PENDING_WAIT: Duration = Duration::from_millis(300);
 
 /// Most octets of a staged file that are held before they are written.
 pub const STAGED_OCTETS_HELD_MAX: usize = 64 * 1024;

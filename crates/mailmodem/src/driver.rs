@@ -1,0 +1,203 @@
+//! Runs one modem: does what it asks, and tells it what happened.
+//!
+//! Not here: the port where its terminal plugs in, which calls [`Driver::typed`] and [`Driver::next`].
+
+use crate::limits::RECEIVED_OCTETS_MAX;
+use crate::link::{Event, Link, Stopwatch};
+use crate::network::{Dialling, Network};
+use mail::machine::Input as LinkInput;
+use modem::clock::Calendar;
+use modem::drive::Drive;
+use modem::modem::{Expects, Input, LinkId, Modem, Obstacle, Output};
+use modem::settings::Settings;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+/// A modem that runs.
+pub struct Driver {
+    modem: Modem,
+    network: Network,
+    watch: Stopwatch,
+    /// A modem has one mail and one session at the most, so they are few.
+    lines: Vec<(LinkId, Line)>,
+    /// Lent to the links; there only while there are any, since most modems are idle.
+    buffer: Vec<u8>,
+    notices: VecDeque<Notice>,
+}
+
+/// A link of the modem's, from the dialling on.
+enum Line {
+    Dialling(Dialling),
+    Standing(Link),
+}
+
+/// What the modem has for its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Octets for the terminal.
+    Show(Vec<u8>),
+    /// Why a mail did not go: words for people, not for the terminal.
+    Report(String),
+}
+
+/// What happened on one of the lines.
+enum Happened {
+    Dialled(Result<Link, Obstacle>),
+    OnLink(Event),
+}
+
+impl Driver {
+    /// Switches a modem on.
+    #[must_use]
+    pub fn power_on(
+        settings: Settings,
+        drive_c: Box<dyn Drive>,
+        drive_d: Option<Box<dyn Drive>>,
+        calendar: Calendar,
+        network: Network,
+    ) -> Self {
+        let watch = Stopwatch::start();
+        let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
+        Self {
+            modem,
+            network,
+            watch,
+            lines: Vec::new(),
+            buffer: Vec::new(),
+            notices: VecDeque::new(),
+        }
+    }
+
+    /// The terminal sent octets.
+    pub fn typed(&mut self, octets: &[u8]) {
+        self.tell(Input::Typed(octets));
+    }
+
+    /// What the terminal's next octets will be taken for.
+    #[must_use]
+    pub const fn expects(&self) -> Expects {
+        self.modem.expects()
+    }
+
+    /// Whether nothing is under way, and nothing waits to be shown.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.modem.is_idle() && self.notices.is_empty()
+    }
+
+    /// What there is for the port already.
+    pub fn next_ready(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Waits until there is something for the port. May be dropped and called anew; nothing is lost.
+    pub async fn next(&mut self) -> Notice {
+        loop {
+            if let Some(notice) = self.notices.pop_front() {
+                return notice;
+            }
+            let (watch, deadline) = (self.watch, self.modem.deadline());
+            let (lines, buffer) = (&mut self.lines, &mut self.buffer);
+            tokio::select! {
+                (at, happened) = poll_fn(|context| poll_lines(lines, buffer, context)) => {
+                    self.on_line(at, happened);
+                }
+                () = watch.reach(deadline) => self.tell(Input::DeadlinePassed),
+            }
+        }
+    }
+
+    /// Something happened on the line at this place among the lines.
+    fn on_line(&mut self, at: usize, happened: Happened) {
+        let Some((link, line)) = self.lines.get_mut(at) else { return };
+        let link = *link;
+        match happened {
+            Happened::Dialled(Ok(standing)) => {
+                *line = Line::Standing(standing);
+                self.tell(Input::Link(link, LinkInput::Opened));
+            }
+            Happened::Dialled(Err(obstacle)) => {
+                self.lines.swap_remove(at);
+                self.tell(Input::NotOpened(link, obstacle));
+            }
+            Happened::OnLink(Event::Received(octets)) => {
+                let buffer = std::mem::take(&mut self.buffer);
+                let received = buffer.get(..octets).unwrap_or_default();
+                self.tell(Input::Link(link, LinkInput::Received(received)));
+                if !self.lines.is_empty() {
+                    self.buffer = buffer;
+                }
+            }
+            Happened::OnLink(Event::Drained) => self.tell(Input::Link(link, LinkInput::Drained)),
+            Happened::OnLink(Event::Closed(error)) => {
+                if let Some(error) = error {
+                    tracing::info!(%error, "a connection was lost");
+                }
+                self.lines.swap_remove(at);
+                self.tell(Input::Link(link, LinkInput::Closed));
+            }
+        }
+    }
+
+    /// Tells the modem something, and does what it wants then.
+    fn tell(&mut self, input: Input<'_>) {
+        self.modem.handle(input, self.watch.now());
+        while let Some(output) = self.modem.poll() {
+            match output {
+                Output::Show(octets) => self.notices.push_back(Notice::Show(octets)),
+                Output::Report(words) => self.notices.push_back(Notice::Report(words)),
+                Output::Open { link, protocol, server, port } => {
+                    self.lines.push((link, Line::Dialling(self.network.dial(protocol, server, port))));
+                }
+                Output::Transmit(link, octets) => {
+                    if let Some(Line::Standing(standing)) = self.line_mut(link) {
+                        standing.transmit(octets);
+                    }
+                }
+                Output::StartTls(link) => {
+                    tracing::warn!("TLS was asked for, which this program cannot do yet; the connection is ended");
+                    self.close(link);
+                    self.modem.handle(Input::Link(link, LinkInput::Closed), self.watch.now());
+                }
+                Output::Close(link) => self.close(link),
+            }
+        }
+    }
+
+    fn line_mut(&mut self, link: LinkId) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|(id, _)| *id == link).map(|(_, line)| line)
+    }
+
+    /// Forgets a link. What was transmitted on it is sent by itself.
+    fn close(&mut self, link: LinkId) {
+        let Some(at) = self.lines.iter().position(|(id, _)| *id == link) else { return };
+        if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
+            tokio::spawn(standing.close());
+        }
+    }
+}
+
+fn poll_lines(
+    lines: &mut [(LinkId, Line)],
+    buffer: &mut Vec<u8>,
+    context: &mut Context<'_>,
+) -> Poll<(usize, Happened)> {
+    if lines.is_empty() {
+        *buffer = Vec::new();
+        return Poll::Pending;
+    }
+    if buffer.is_empty() {
+        *buffer = vec![0; RECEIVED_OCTETS_MAX];
+    }
+    for (at, (_, line)) in lines.iter_mut().enumerate() {
+        let happened = match line {
+            Line::Dialling(dialling) => dialling.as_mut().poll(context).map(Happened::Dialled),
+            Line::Standing(link) => link.poll_next(context, buffer).map(Happened::OnLink),
+        };
+        if let Poll::Ready(happened) = happened {
+            return Poll::Ready((at, happened));
+        }
+    }
+    Poll::Pending
+}

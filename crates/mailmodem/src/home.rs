@@ -1,0 +1,112 @@
+//! The directory of the console's: its drives, its mail, its history.
+//!
+//! Not here: drives of other modems.
+
+use crate::directory::DirectoryDrive;
+use crate::limits::DRIVE_OCTETS_MAX;
+use crate::maildir::create_private_directory;
+use anyhow::Context as _;
+use etcetera::BaseStrategy as _;
+use modem::drive::path::Name;
+use modem::drive::{Drive, NameCase};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Two pictures under the names that the note has (note §3.2).
+const FIRST_PICTURES: [(&str, &[u8]); 2] = [
+    ("20100202_100006.jpg", include_bytes!("../assets/20100202_100006.jpg")),
+    ("20100202_100016.jpg", include_bytes!("../assets/20100202_100016.jpg")),
+];
+
+/// The directory of the console's.
+#[derive(Clone, Debug)]
+pub struct Home {
+    directory: PathBuf,
+}
+
+impl Home {
+    /// The directory that was asked for, or else the user's.
+    ///
+    /// # Errors
+    /// It is not known where the user's is, or it cannot be made.
+    pub fn open(directory: Option<PathBuf>) -> anyhow::Result<Self> {
+        let directory = match directory {
+            Some(directory) => directory,
+            None => etcetera::choose_base_strategy()
+                .context("it is not known where your data is kept; name a directory with --dir")?
+                .data_dir()
+                .join("mailmodem"),
+        };
+        create_private_directory(&directory)
+            .with_context(|| format!("cannot make {}; name another directory with --dir", directory.display()))?;
+        Ok(Self { directory })
+    }
+
+    /// Drive C:. On the first start there are two pictures on it.
+    ///
+    /// # Errors
+    /// It is in use, or cannot be read or written.
+    pub fn drive_c(&self) -> anyhow::Result<Box<dyn Drive>> {
+        let directory = self.directory.join("drive-c");
+        let is_new = !directory.exists();
+        let mut drive = open_drive(&directory, NameCase::Told)?;
+        if is_new {
+            add_pictures(&mut drive)
+                .with_context(|| format!("cannot put the first pictures into {}", directory.display()))?;
+        }
+        Ok(Box::new(drive))
+    }
+
+    /// Drive D:, if there is one or one is wanted.
+    ///
+    /// # Errors
+    /// It is in use, or cannot be read or written.
+    pub fn drive_d(&self, is_wanted: bool) -> anyhow::Result<Option<Box<dyn Drive>>> {
+        let directory = self.directory.join("drive-d");
+        if !is_wanted && !directory.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(open_drive(&directory, NameCase::Folded)?)))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the sandbox's Maildirs are.
+    #[must_use]
+    pub fn mail(&self) -> PathBuf {
+        self.directory.join("mail")
+    }
+
+    /// Where the lines typed at the console are kept.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.directory.join("history")
+    }
+}
+
+fn open_drive(directory: &Path, case: NameCase) -> anyhow::Result<DirectoryDrive> {
+    let opened = create_private_directory(directory)
+        .and_then(|()| DirectoryDrive::open(directory, case, DRIVE_OCTETS_MAX));
+    opened.map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::ResourceBusy => "another mailmodem uses it; give this one its own with --dir",
+            _ => "see to its permissions, or name another directory with --dir",
+        };
+        anyhow::Error::new(error).context(format!("cannot use {} as a drive: {remedy}", directory.display()))
+    })
+}
+
+fn add_pictures(drive: &mut DirectoryDrive) -> anyhow::Result<()> {
+    let name = |name| Name::new(name).with_context(|| format!("{name} is no name on a drive"));
+    for (picture, octets) in FIRST_PICTURES {
+        let mut staging = drive.stage()?;
+        staging.create(&name(picture)?)?;
+        staging.write(octets)?;
+        staging.publish_file(&[name("Picture")?, name(picture)?])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! A connection: the octets of one stream, told as a machine wants to hear them.
+//!
+//! Everything goes through [`Link::next`], so a link needs no task and no queue of its own: whoever owns it waits on it,
+//! and drops it to end it at once. [`serve`] is the whole life of a server's end.
+//!
+//! Not here: where a connection leads ([`crate::network`]), and TLS.
+
+use crate::limits::{LINGER_MAX, LINGER_OCTETS_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX};
+use mail::machine::{Input, Instant, Machine, Output};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+/// What a link can be made of.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// What happened on a link.
+#[derive(Debug)]
+pub enum Event {
+    /// So many octets arrived, in the buffer that was lent.
+    Received(usize),
+    /// Everything transmitted so far has been handed to the network.
+    Drained,
+    /// The other side is gone; with the reason, if it was no ordinary end.
+    Closed(Option<io::Error>),
+}
+
+/// A connection that stands.
+pub struct Link {
+    stream: Box<dyn Stream>,
+    unsent: Vec<u8>,
+    /// How much of `unsent` is sent.
+    sent: usize,
+    /// Whether something was transmitted since the last [`Event::Drained`].
+    is_filled: bool,
+}
+
+impl Link {
+    /// A link on a stream.
+    #[must_use]
+    pub fn new(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), unsent: Vec::new(), sent: 0, is_filled: false }
+    }
+
+    /// Sends octets, in the course of [`Self::next`].
+    pub fn transmit(&mut self, octets: Vec<u8>) {
+        self.is_filled = true;
+        if self.unsent.is_empty() {
+            self.unsent = octets;
+        } else {
+            self.unsent.extend_from_slice(&octets);
+        }
+    }
+
+    /// Waits for what happens next, and sends meanwhile. May be dropped and called anew; nothing is lost.
+    pub async fn next(&mut self, buffer: &mut [u8]) -> Event {
+        poll_fn(|context| self.poll_next(context, buffer)).await
+    }
+
+    /// As [`Self::next`].
+    pub fn poll_next(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Event> {
+        if self.is_filled {
+            match self.poll_send(context) {
+                Poll::Ready(Ok(())) => {
+                    self.is_filled = false;
+                    return Poll::Ready(Event::Drained);
+                }
+                // What the peer said before it went still counts, so its end is left to reading to find.
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(%error, "cannot send");
+                    self.is_filled = false;
+                    self.unsent = Vec::new();
+                    self.sent = 0;
+                }
+                Poll::Pending => {}
+            }
+        }
+        if self.unsent.len() - self.sent > UNSENT_OCTETS_MAX {
+            // Who does not listen is not listened to.
+            return Poll::Pending;
+        }
+        let mut received = ReadBuf::new(buffer);
+        Poll::Ready(match ready!(Pin::new(&mut self.stream).poll_read(context, &mut received)) {
+            Ok(()) if received.filled().is_empty() => Event::Closed(None),
+            Ok(()) => Event::Received(received.filled().len()),
+            Err(error) => Event::Closed(Some(error)),
+        })
+    }
+
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest @ [_, ..]) = self.unsent.get(self.sent..) {
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                octets => self.sent += octets,
+            }
+        }
+        self.unsent = Vec::new();
+        self.sent = 0;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    /// Ends the link, once everything transmitted is sent. What the peer still sends is taken off its hands for a
+    /// while: a socket closed with octets unread would take back what was sent last.
+    pub async fn close(mut self) {
+        let linger = async {
+            let unsent = self.unsent.get(self.sent..).unwrap_or_default();
+            self.stream.write_all(unsent).await?;
+            self.stream.shutdown().await?;
+            let rest = &mut (&mut self.stream).take(LINGER_OCTETS_MAX);
+            tokio::io::copy(rest, &mut tokio::io::sink()).await
+        };
+        match tokio::time::timeout(LINGER_MAX, linger).await {
+            Ok(Ok(_)) | Err(_) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a link did not end well"),
+        }
+    }
+}
+
+/// Milliseconds since the power came on, by the machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(tokio::time::Instant);
+
+impl Stopwatch {
+    /// The power comes on.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(self) -> Instant {
+        Instant::from_ms(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Waits for a deadline; forever if there is none.
+    pub async fn reach(self, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(self.0 + deadline.since(Instant::POWER_ON)).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Drives a server's end of a connection until it is over.
+pub async fn serve<M>(mut machine: Box<M>, stream: impl Stream + 'static)
+where
+    M: Machine<Event = Infallible> + ?Sized,
+{
+    let watch = Stopwatch::start();
+    let mut link = Link::new(stream);
+    let mut buffer = vec![0; RECEIVED_OCTETS_MAX];
+    machine.handle(Input::Opened, watch.now());
+    loop {
+        while let Some(output) = machine.poll() {
+            match output {
+                Output::Transmit(octets) => link.transmit(octets),
+                Output::StartTls => {
+                    tracing::error!("a server was to begin TLS, which it cannot yet");
+                    machine.handle(Input::Closed, watch.now());
+                    return link.close().await;
+                }
+                Output::Close => {
+                    machine.handle(Input::Closed, watch.now());
+                    return link.close().await;
+                }
+                Output::Event(never) => match never {},
+            }
+        }
+        let deadline = pin!(watch.reach(machine.deadline()));
+        tokio::select! {
+            event = link.next(&mut buffer) => match event {
+                Event::Received(octets) => {
+                    machine.handle(Input::Received(buffer.get(..octets).unwrap_or_default()), watch.now());
+                }
+                Event::Drained => machine.handle(Input::Drained, watch.now()),
+                Event::Closed(error) => {
+                    if let Some(error) = error {
+                        tracing::debug!(%error, "a client was lost");
+                    }
+                    return machine.handle(Input::Closed, watch.now());
+                }
+            },
+            () = deadline => machine.handle(Input::DeadlinePassed, watch.now()),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Where the terminal plugs in.
+//!
+//! Not here: what runs the modem ([`crate::driver`]).
+
+pub mod octets;
