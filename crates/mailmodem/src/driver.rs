@@ -59,14 +59,7 @@ impl Driver {
     ) -> Self {
         let watch = Stopwatch::start();
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
-        Self {
-            modem,
-            network,
-            watch,
-            lines: Vec::new(),
-            buffer: Vec::new(),
-            notices: VecDeque::new(),
-        }
+        Self { modem, network, watch, lines: Vec::new(), buffer: Vec::new(), notices: VecDeque::new() }
     }
 
     /// The terminal sent octets.
@@ -156,7 +149,9 @@ impl Driver {
                     }
                 }
                 Output::StartTls(link) => {
-                    tracing::warn!("TLS was asked for, which this program cannot do yet; the connection is ended");
+                    tracing::warn!(
+                        "TLS was asked for, which this program cannot do yet; the connection is ended"
+                    );
                     self.close(link);
                     self.modem.handle(Input::Link(link, LinkInput::Closed), self.watch.now());
                 }

@@ -37,8 +37,9 @@ impl Home {
                 .data_dir()
                 .join("mailmodem"),
         };
-        create_private_directory(&directory)
-            .with_context(|| format!("cannot make {}; name another directory with --dir", directory.display()))?;
+        create_private_directory(&directory).with_context(|| {
+            format!("cannot make {}; name another directory with --dir", directory.display())
+        })?;
         Ok(Self { directory })
     }
 

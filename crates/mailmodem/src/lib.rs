@@ -12,3 +12,4 @@ pub mod link;
 pub mod maildir;
 pub mod network;
 pub mod port;
+pub mod provider;

@@ -261,8 +261,9 @@ mod tests {
             let mailbox = directory.path().join(name);
             let new = files(&mailbox.join("new"));
             assert_eq!(new.len(), 1);
-            let expected =
-                format!("Return-Path: <mike@server.com>\r\nDelivered-To: {address}\r\nSubject: s\r\n\r\ntext\r\n");
+            let expected = format!(
+                "Return-Path: <mike@server.com>\r\nDelivered-To: {address}\r\nSubject: s\r\n\r\ntext\r\n"
+            );
             assert_eq!(fs::read_to_string(&new[0]).unwrap(), expected);
             assert!(told.lock().unwrap().contains(&new[0]));
             assert!(mailbox.join("cur").is_dir() && files(&mailbox.join("tmp")).is_empty());

@@ -1,10 +1,12 @@
 //! The program: flags in, exit code out.
 
+use anyhow::Context as _;
 use clap::Parser as _;
-use mailmodem::console;
-use mailmodem::flags::{Command, Flags};
-use std::io::{self, Write as _};
+use mailmodem::flags::{Command, Flags, SandboxFlags};
+use mailmodem::{console, provider};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -21,15 +23,25 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = match command {
-        Command::Console(flags) => runtime.block_on(console::run(flags)),
-        Command::Sandbox(_) => Ok(()),
-        Command::Commands => Ok(io::stdout().write_all(modem::command::table::documentation().as_bytes())?),
-    };
+    match command {
+        Command::Console(flags) => block_on(Builder::new_current_thread(), console::run(flags)),
+        Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(&provider::troubles()),
+        // Storing a mail waits for the disk; the other connections need not.
+        Command::Sandbox(flags) => block_on(Builder::new_multi_thread(), provider::run(flags)),
+        Command::Commands => print(&modem::command::table::documentation()),
+    }
+}
+
+fn block_on(mut runtime: Builder, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = runtime.enable_all().build()?;
+    let ended = runtime.block_on(work);
     // A thread may still wait for the terminal, or for a name to be resolved; neither is worth waiting for.
     runtime.shutdown_background();
     ended
+}
+
+fn print(page: &str) -> anyhow::Result<()> {
+    io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")
 }
 
 /// The log goes to standard error: what the modem says has standard output to itself.
@@ -41,5 +53,9 @@ fn begin_log(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
 }

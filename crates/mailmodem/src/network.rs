@@ -61,9 +61,8 @@ async fn dial_tcp(server: String, port: u16) -> Result<Link, Obstacle> {
         .await
         .map_err(|error| failed("the name is not resolved", error))?
         .collect();
-    let stream = TcpStream::connect(addresses.as_slice())
-        .await
-        .map_err(|error| failed("no connection", error))?;
+    let stream =
+        TcpStream::connect(addresses.as_slice()).await.map_err(|error| failed("no connection", error))?;
     // The last segment of a message must not wait for an acknowledgement that the peer delays.
     stream.set_nodelay(true).map_err(|error| failed("no connection", error))?;
     Ok(Link::new(stream))
