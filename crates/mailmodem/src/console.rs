@@ -7,12 +7,13 @@ use crate::flags::{ConsoleFlags, NetworkKind};
 use crate::home::Home;
 use crate::maildir::Maildirs;
 use crate::network::Network;
-use crate::port::octets;
+use crate::port::{octets, screen};
 use anyhow::Context as _;
 use modem::clock::Calendar;
 use modem::settings::Settings;
 use sandbox::provider::{self, Provider};
-use std::path::Path;
+use std::io::{self, IsTerminal as _};
+use tokio::sync::mpsc;
 
 /// Runs the console until its input ends.
 ///
@@ -20,20 +21,55 @@ use std::path::Path;
 /// Its directory cannot be used, or its input or output fails.
 pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
     let home = Home::open(flags.dir)?;
-    let on_delivery = |file: &Path| tracing::info!(file = %file.display(), "delivered");
+    let (delivered_to, delivered) = mpsc::unbounded_channel();
     let network = match flags.network {
         NetworkKind::Real => Network::Real,
         NetworkKind::Sandbox => {
-            let maildirs = Maildirs::new(home.mail(), on_delivery);
+            let maildirs = Maildirs::new(home.mail(), move |file| {
+                tracing::info!(file = %file.display(), "delivered");
+                // The console may not want to know.
+                let _ = delivered_to.send(file.to_owned());
+            });
             Network::sandbox(Provider::new(maildirs, provider::Settings::default()))
         }
     };
     let settings = Settings { nonce: nonce()?, ..Settings::default() };
-    let mut driver =
-        Driver::power_on(settings, home.drive_c()?, home.drive_d(flags.card)?, calendar(), network);
+    let (drive_c, drive_d) = (home.drive_c()?, home.drive_d(flags.card)?);
+    let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network);
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        let banner = banner(&home, flags.network);
+        return screen::run(&mut driver, &banner, home.history(), delivered).await;
+    }
+    drop(delivered);
     octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
         .await
         .context("the console's input or output failed")
+}
+
+/// What a first mail takes (note §3.2).
+const FIRST_MAIL: &str = r#"  AT+SMTPSRV="smtp.server.com",25
+  AT+SMTPFROM="UserName@server.com","PresentName"
+  AT+SMTPRCPT=0,0,"ToAddr@server.com","ToName"
+  AT+SMTPSUB="First Email"
+  AT+SMTPBODY="This is the first Email!"
+  AT+FSCD=C:/Picture
+  AT+SMTPFILE=1,"20100202_100006.jpg"
+  AT+SMTPSEND"#;
+
+fn banner(home: &Home, network: NetworkKind) -> String {
+    let servers = match network {
+        NetworkKind::Sandbox => format!(
+            "It is on the sandbox: every server, user and recipient is there, and mail lands in\n  {}",
+            home.mail().display()
+        ),
+        NetworkKind::Real => "It dials real servers.".to_owned(),
+    };
+    format!(
+        "mailmodem {}: a modem to type at. Its drives are directories in\n  {}\n{servers}\nA first mail, to be typed \
+         or pasted:\n{FIRST_MAIL}\nTab completes, .help lists the commands, .quit or Ctrl-D ends.",
+        env!("CARGO_PKG_VERSION"),
+        home.path().display()
+    )
 }
 
 fn nonce() -> anyhow::Result<u64> {

@@ -76,12 +76,13 @@ impl Driver {
     /// Whether nothing is under way, and nothing waits to be shown.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.modem.is_idle() && self.notices.is_empty()
+        self.modem.is_idle() && !self.has_notices()
     }
 
-    /// What there is for the port already.
-    pub fn next_ready(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+    /// Whether there is something for the port already.
+    #[must_use]
+    pub fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
     }
 
     /// Waits until there is something for the port. May be dropped and called anew; nothing is lost.

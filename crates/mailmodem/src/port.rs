@@ -2,4 +2,7 @@
 //!
 //! Not here: what runs the modem ([`crate::driver`]).
 
+mod advice;
 pub mod octets;
+pub mod screen;
+mod typist;

@@ -1,0 +1,192 @@
+//! A port that is a person at a terminal: lines are edited before they are sent, and what is the program's own stands
+//! dim between what is the modem's.
+//!
+//! The modem echoes what it is sent, as to any terminal; since the line editor has shown it already, the echo is taken
+//! out.
+//!
+//! Not here: the keys ([`super::typist`]).
+
+use super::advice::{OWN_COMMANDS, help};
+use super::typist::{End, Typed, Typist};
+use crate::driver::{Driver, Notice};
+use crate::limits::PENDING_WAIT;
+use crate::port::octets;
+use modem::modem::Expects;
+use std::collections::VecDeque;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+const CTRL_Z: u8 = 0x1a;
+const ESC: u8 = 0x1b;
+
+/// Text in the style of the program's own remarks.
+#[must_use]
+pub fn dim(text: &str) -> String {
+    format!("\x1b[2m{text}\x1b[0m")
+}
+
+/// Runs a modem until the user ends it or a signal does; then what is under way is done. `delivered` says where mail
+/// landed.
+///
+/// # Errors
+/// The terminal cannot be set up, or written to.
+pub async fn run(
+    driver: &mut Driver,
+    banner: &str,
+    history: PathBuf,
+    mut delivered: mpsc::UnboundedReceiver<PathBuf>,
+) -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    let mut screen = Screen::new(Typist::start(history)?);
+    screen.write(dim(banner) + "\n");
+    let mut landed = Vec::new();
+    loop {
+        screen.typist.set_expects(driver.expects());
+        if driver.is_idle() {
+            landed
+                .drain(..)
+                .for_each(|file: PathBuf| screen.remark(&format!("delivered: {}", file.display())));
+        }
+        let is_pending = driver.expects() == Expects::Nothing;
+        if !screen.is_asking && !is_pending && !driver.has_notices() {
+            screen.ask();
+        }
+        tokio::select! {
+            biased;
+            notice = driver.next() => match notice {
+                Notice::Show(octets) => screen.show(octets, driver.expects()),
+                Notice::Report(words) => screen.remark(&words),
+            },
+            Some(file) = delivered.recv() => landed.push(file),
+            typed = screen.typist.typed.recv(), if screen.is_asking => match typed {
+                Some(typed) => {
+                    screen.is_asking = false;
+                    match screen.take(typed, driver.expects()) {
+                        ControlFlow::Continue(octets) => driver.typed(&octets),
+                        ControlFlow::Break(()) => break,
+                    }
+                }
+                None => break,
+            },
+            // One may type ahead; but what is pasted should find the answers first, if they come soon.
+            () = tokio::time::sleep(PENDING_WAIT), if is_pending && !screen.is_asking => screen.ask(),
+            _ = terminated.recv() => return Ok(()),
+            _ = hung_up.recv() => return Ok(()),
+        }
+    }
+    screen.typist.end();
+    if !driver.is_idle() {
+        writeln!(io::stdout(), "{}", dim("the mail under way is waited for; Ctrl-C gives it up"))?;
+    }
+    octets::run(driver, tokio::io::empty(), tokio::io::stdout()).await?;
+    Ok(())
+}
+
+/// What is on the screen, and what is expected there.
+struct Screen {
+    typist: Typist,
+    /// Whether a line is being typed.
+    is_asking: bool,
+    /// What was sent and may yet be echoed.
+    echoes: VecDeque<Vec<u8>>,
+    /// Whether the cursor is on a new line since a line was typed, of which the modem does not know: to a terminal, the
+    /// line end that it shows next would be this one.
+    is_after_line: bool,
+}
+
+impl Screen {
+    const fn new(typist: Typist) -> Self {
+        Self { typist, is_asking: false, echoes: VecDeque::new(), is_after_line: false }
+    }
+
+    fn ask(&mut self) {
+        self.is_asking = true;
+        self.typist.ask();
+    }
+
+    /// What a typed line is to the modem, nothing for the program's own commands. `Break` ends the console.
+    fn take(&mut self, typed: Typed, expects: Expects) -> ControlFlow<(), Vec<u8>> {
+        let Typed { line, end } = typed;
+        if expects != Expects::Text
+            && let Some(own) = line.trim().strip_prefix('.')
+        {
+            match own.split_once(' ').unwrap_or((own, "")) {
+                ("quit", _) => return ControlFlow::Break(()),
+                ("help", word) => self.write(dim(help(word).trim_end()) + "\n"),
+                _ => self.remark(&format!("the console knows {}", OWN_COMMANDS.join(" and "))),
+            }
+            return ControlFlow::Continue(Vec::new());
+        }
+        let mut octets = line.into_bytes();
+        let (ending, echoed): (&[u8], &[u8]) = match (expects, end) {
+            (Expects::Text, End::Line) => (b"\r\n", b"\r\n"),
+            (Expects::Text, End::CtrlZ) => (&[CTRL_Z], b""),
+            (Expects::Text, End::Cancelled) => {
+                octets.clear();
+                (&[ESC], b"")
+            }
+            (Expects::Line | Expects::Nothing, _) => (b"\r", b"\r"),
+        };
+        self.echoes.push_back([&octets, echoed].concat());
+        self.is_after_line = expects != Expects::Nothing;
+        octets.extend_from_slice(ending);
+        ControlFlow::Continue(octets)
+    }
+
+    /// Shows what the modem says.
+    fn show(&mut self, octets: Vec<u8>, expects: Expects) {
+        let mut shown = octets;
+        while let Some(echo) = self.echoes.front() {
+            let Some(at) = find_at_line_start(&shown, echo) else { break };
+            shown.drain(at..at + echo.len());
+            self.echoes.pop_front();
+        }
+        if expects != Expects::Nothing {
+            // What is not echoed by now (ATE0) never will be.
+            self.echoes.clear();
+        }
+        if shown.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.is_after_line) && shown.starts_with(b"\r\n") {
+            shown.drain(..2);
+        }
+        if expects == Expects::Text && shown.ends_with(PROMPT) && !self.is_asking {
+            shown.truncate(shown.len() - PROMPT.len());
+        }
+        self.write(printable(&shown));
+    }
+
+    /// Says something of the program's own.
+    fn remark(&mut self, words: &str) {
+        self.write(dim(&format!("[{}]", printable(words.as_bytes()))) + "\n");
+    }
+
+    fn write(&mut self, text: String) {
+        if text.is_empty() {
+            return;
+        }
+        if self.is_asking { self.typist.write_above(text) } else { self.typist.write(text) }
+    }
+}
+
+/// The modem's prompt for a text, which the line editor shows itself.
+const PROMPT: &[u8] = b">> ";
+
+/// Where `echo` begins a line. The modem may write a command in upper case that was typed in lower.
+fn find_at_line_start(shown: &[u8], echo: &[u8]) -> Option<usize> {
+    let is_line_start = |at: usize| at == 0 || shown.get(at - 1) == Some(&b'\n');
+    let is_echo =
+        |at: usize| shown.get(at..at + echo.len()).is_some_and(|part| part.eq_ignore_ascii_case(echo));
+    (0..shown.len()).find(|&at| is_line_start(at) && is_echo(at))
+}
+
+/// As a terminal may be given it: what mail from outside says must not move its cursor or change its colours.
+fn printable(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets).replace("\r\n", "\n");
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
