@@ -43,13 +43,12 @@ pub async fn run(
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut screen = Screen::new(Typist::start(history)?);
     screen.write(dim(banner) + "\n");
-    let mut landed = Vec::new();
+    // They follow what the modem itself says of the matter.
+    let mut remarks = Vec::new();
     loop {
         screen.typist.set_expects(driver.expects());
         if driver.is_idle() {
-            landed
-                .drain(..)
-                .for_each(|file: PathBuf| screen.remark(&format!("delivered: {}", file.display())));
+            remarks.drain(..).for_each(|words: String| screen.remark(&words));
         }
         let is_pending = driver.expects() == Expects::Nothing;
         if !screen.is_asking && !is_pending && !driver.has_notices() {
@@ -59,9 +58,9 @@ pub async fn run(
             biased;
             notice = driver.next() => match notice {
                 Notice::Show(octets) => screen.show(octets, driver.expects()),
-                Notice::Report(words) => screen.remark(&words),
+                Notice::Report(words) => remarks.push(words),
             },
-            Some(file) = delivered.recv() => landed.push(file),
+            Some(file) = delivered.recv() => remarks.push(format!("delivered: {}", file.display())),
             typed = screen.typist.typed.recv(), if screen.is_asking => match typed {
                 Some(typed) => {
                     screen.is_asking = false;

@@ -241,7 +241,7 @@ impl ConditionalEventHandler for Binding {
                 Some(Cmd::AcceptLine)
             }
             (Meaning::End(_), false) => Some(Cmd::Noop),
-            (Meaning::Plain(c), true) => Some(Cmd::SelfInsert(1, c)),
+            (Meaning::Plain(c), true) => Some(Cmd::Insert(1, c.to_string())),
             (Meaning::Plain(_), false) => None,
         }
     }

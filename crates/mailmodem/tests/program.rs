@@ -1,0 +1,262 @@
+//! The program from outside: standard input, output and exit codes of the real binary.
+
+use mail_parser::{MessageParser, MimeHeaders as _};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// What the pictures on drive C: must be.
+const PICTURES: [(&str, &[u8]); 2] = [
+    ("20100202_100006.jpg", include_bytes!("../assets/20100202_100006.jpg")),
+    ("20100202_100016.jpg", include_bytes!("../assets/20100202_100016.jpg")),
+];
+
+fn mailmodem(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailmodem"));
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs the console in `directory` on octets from a pipe.
+fn console(directory: &Path, typed: &[u8]) -> Output {
+    let mut child =
+        mailmodem(&["console", "--dir", directory.to_str().unwrap()]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+/// The only file in a directory.
+fn only_file(directory: &Path) -> PathBuf {
+    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+#[test]
+fn a_pipe_gets_the_modems_octets_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = console(directory.path(), b"AT\r");
+    assert_eq!(text(&output.stdout), "AT\r\r\nOK\r\n");
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_text_without_its_end_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = console(directory.path(), b"ATE0\rAT+SMTPBODY\rno end");
+    assert_eq!(text(&output.stdout), "ATE0\r\r\nOK\r\n\r\n>> ");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// The note's session (§3.1, §3.2): each line and what is answered to it.
+const SESSION: &[(&str, &str)] = &[
+    (r#"AT+CGSOCKCONT=1,"IP","3GNET","0.0.0.0",0,0"#, "\r\nOK\r\n"),
+    (r#"AT+SMTPSRV="smtp.server.com",25"#, "\r\nOK\r\n"),
+    (r#"AT+SMTPAUTH=1,"UserName","password""#, "\r\nOK\r\n"),
+    (r#"AT+SMTPFROM="UserName@server.com","PresentName""#, "\r\nOK\r\n"),
+    (r#"AT+SMTPRCPT=0,0,"ToAddr@server.com","ToName""#, "\r\nOK\r\n"),
+    (r#"AT+SMTPRCPT=1,0,"CcAddr@server.com","CcName""#, "\r\nOK\r\n"),
+    (r#"AT+SMTPSUB="First Email""#, "\r\nOK\r\n"),
+    (r#"AT+SMTPBODY="This is the first Email!""#, "\r\nOK\r\n"),
+    ("AT+FSCD=C:/Picture", "\r\n+FSCD: C:/Picture/\r\n\r\nOK\r\n"),
+    ("AT+FSLS", "\r\n+FSLS: FILES:\r\n20100202_100006.jpg\r\n20100202_100016.jpg\r\n\r\n\r\nOK\r\n"),
+    (r#"AT+SMTPFILE=1,"20100202_100006.jpg""#, "\r\nOK\r\n"),
+    (r#"AT+SMTPFILE=2,"20100202_100016.jpg""#, "\r\nOK\r\n"),
+    ("AT+SMTPSEND", "\r\n+SMTP: OK\r\n\r\nOK\r\n\r\n+SMTP: SUCCESS\r\n"),
+];
+
+#[test]
+fn the_notes_session_sends_a_mail_with_two_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let typed: String = SESSION.iter().map(|(line, _)| format!("{line}\r")).collect();
+    let expected: String = SESSION.iter().map(|(line, answer)| format!("{line}\r{answer}")).collect();
+    let output = console(directory.path(), typed.as_bytes());
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+
+    for (mailbox, address) in
+        [("toaddr@server.com", "ToAddr@server.com"), ("ccaddr@server.com", "CcAddr@server.com")]
+    {
+        let file = only_file(&directory.path().join("mail").join(mailbox).join("new"));
+        let octets = fs::read(file).unwrap();
+        let message = MessageParser::default().parse(&octets).unwrap();
+        assert_eq!(message.header_raw("Delivered-To").unwrap().trim(), address);
+        assert_eq!(message.header_raw("Return-Path").unwrap().trim(), "<UserName@server.com>");
+        assert_eq!(message.subject(), Some("First Email"));
+        assert_eq!(message.body_text(0).unwrap().trim_end(), "This is the first Email!");
+        let attachments: Vec<_> = message.attachments().collect();
+        assert_eq!(attachments.len(), PICTURES.len());
+        for (attachment, (name, picture)) in attachments.iter().zip(PICTURES) {
+            assert_eq!(attachment.attachment_name(), Some(name));
+            assert!(attachment.contents() == picture, "{name} is not what was sent");
+        }
+    }
+}
+
+#[test]
+fn the_reason_for_a_failure_is_in_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let typed = "ATE0\rAT+SMTPSRV=\"refused.x\"\rAT+SMTPFROM=\"a@b\"\rAT+SMTPRCPT=0,0,\"c@d\"\rAT+SMTPAUTH=1,\"u\",\"secret\"\rAT+SMTPSEND\r";
+    let output = console(directory.path(), typed.as_bytes());
+    let shown = text(&output.stdout);
+    assert!(shown.ends_with("\r\n+SMTP: NETWORK ERROR\r\n\r\nERROR\r\n"), "{shown}");
+    let log = text(&output.stderr);
+    assert!(log.contains("refused.x") && !log.contains("secret"), "{log}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_first_pictures_do_not_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    console(directory.path(), b"AT\r");
+    let picture = directory.path().join("drive-c/Picture").join(PICTURES[0].0);
+    assert!(fs::read(&picture).unwrap() == PICTURES[0].1);
+    fs::remove_file(&picture).unwrap();
+    console(directory.path(), b"AT\r");
+    assert!(!picture.exists());
+}
+
+#[test]
+fn a_card_stays_once_it_was_put_in() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(text(&console(directory.path(), b"AT+FSCD=D:/\r").stdout).ends_with("ERROR\r\n"));
+    let dir = directory.path().to_str().unwrap();
+    let status = mailmodem(&["--dir", dir, "--card"]).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(text(&console(directory.path(), b"AT+FSCD=D:/\r").stdout).ends_with("OK\r\n"));
+}
+
+#[test]
+fn a_directory_in_use_is_an_error_that_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = mailmodem(&["console", "--dir", directory.path().to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It has its drives when it answers.
+    first.stdin.as_mut().unwrap().write_all(b"AT\r").unwrap();
+    first.stdout.as_mut().unwrap().read_exact(&mut [0; 9]).unwrap();
+    let second = console(directory.path(), b"AT\r");
+    assert_eq!((second.status.code(), second.stdout.len()), (Some(1), 0));
+    let words = text(&second.stderr);
+    assert!(words.contains("drive-c") && words.contains("--dir"), "{words}");
+    drop(first.stdin.take());
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn wrong_flags_exit_with_2_and_help_with_0() {
+    for (arguments, code) in [
+        (&["--no-such-flag"][..], 2),
+        (&["no-such-command"], 2),
+        (&["sandbox"], 2),
+        (&["console", "--network", "other"], 2),
+        (&["--help"], 0),
+        (&["--version"], 0),
+    ] {
+        let output = mailmodem(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_pages_in_docs_are_not_stale() {
+    for (arguments, page) in [(&["commands"][..], "commands.md"), (&["sandbox", "--troubles"], "troubles.md")]
+    {
+        let output = mailmodem(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs")).join(page);
+        let written = fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == text(&output.stdout),
+            "docs/{page} is stale: write it anew with `cargo run -- {} > docs/{page}`",
+            arguments.join(" ")
+        );
+    }
+}
+
+/// A `mailmodem sandbox`, killed when it is dropped.
+struct Sandbox {
+    child: Child,
+    address: String,
+}
+
+impl Sandbox {
+    fn start(directory: &Path, more: &[&str]) -> Self {
+        let directory = directory.to_str().unwrap();
+        let arguments = [&["sandbox", "--smtp", "127.0.0.1:0", "--dir", directory], more].concat();
+        let mut child = mailmodem(&arguments).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("SMTP on ").and_then(|rest| rest.split(',').next());
+        let address = address.unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, address }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_sandbox_on_a_socket_takes_mail_from_a_modem_on_the_real_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start(directory.path(), &[]);
+    let (host, port) = sandbox.address.split_once(':').unwrap();
+    let modem = tempfile::tempdir().unwrap();
+    let mut child = mailmodem(&["--network", "real", "--dir", modem.path().to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let typed = format!(
+        "ATE0\rAT+SMTPSRV=\"{host}\",{port}\rAT+SMTPFROM=\"a@b\"\rAT+SMTPRCPT=0,0,\"c@d\"\r\
+         AT+SMTPFILE=1,\"C:/Picture/20100202_100006.jpg\"\rAT+SMTPSEND\r"
+    );
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stdout).ends_with("\r\n+SMTP: SUCCESS\r\n"), "{}", text(&output.stdout));
+    let octets = fs::read(only_file(&directory.path().join("mail/c@d/new"))).unwrap();
+    let message = MessageParser::default().parse(&octets).unwrap();
+    assert!(message.attachment(0).unwrap().contents() == PICTURES[0].1);
+}
+
+#[test]
+fn a_server_of_a_troubled_name_makes_its_trouble() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start(directory.path(), &["--name", "busy.x"]);
+    let mut greeting = String::new();
+    TcpStream::connect(&sandbox.address).unwrap().read_to_string(&mut greeting).unwrap();
+    assert!(greeting.starts_with("421 "), "{greeting}");
+}
+
+#[test]
+fn the_sandbox_ends_when_it_is_told_to() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut sandbox = Sandbox::start(directory.path(), &[]);
+        let pid = rustix::process::Pid::from_child(&sandbox.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+        assert_eq!(sandbox.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn an_address_in_use_is_an_error_that_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start(directory.path(), &[]);
+    let dir = directory.path().to_str().unwrap();
+    let output = mailmodem(&["sandbox", "--smtp", &sandbox.address, "--dir", dir]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("port 0"), "{}", text(&output.stderr));
+}
