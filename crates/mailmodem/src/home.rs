@@ -105,8 +105,8 @@ fn add_pictures(drive: &mut DirectoryDrive) -> anyhow::Result<()> {
     let name = |name| Name::new(name).with_context(|| format!("{name} is no name on a drive"));
     for (picture, octets) in FIRST_PICTURES {
         let mut staging = drive.stage()?;
-        staging.create(&name(picture)?)?;
-        staging.write(octets)?;
+        let file = staging.create(&name(picture)?)?;
+        staging.write(file, octets)?;
         staging.publish_file(&[name("Picture")?, name(picture)?])?;
     }
     Ok(())

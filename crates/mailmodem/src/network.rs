@@ -46,6 +46,7 @@ impl Network {
 fn dial_sandbox(provider: &Mutex<Provider>, protocol: Protocol, server: &str) -> Result<Link, Obstacle> {
     let service = match protocol {
         Protocol::Smtp => Service::Smtp,
+        Protocol::Pop3 => Service::Pop3,
     };
     // A provider is whole between any two calls, even if a thread that had it panicked.
     let called = provider.lock().unwrap_or_else(PoisonError::into_inner).connect(service, server);

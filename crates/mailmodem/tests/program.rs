@@ -1,5 +1,7 @@
 //! The program from outside: standard input, output and exit codes of the real binary.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails, as it should")]
+
 use mail_parser::{MessageParser, MimeHeaders as _};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
