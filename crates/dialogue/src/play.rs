@@ -85,6 +85,13 @@ fn prepare(power_on: &mut PowerOn, act: &Act) -> Result<(), String> {
                 "mail_octets_max" => settings.mail_octets_max = number()?,
                 "mail_file_name" if value == "dated" => settings.mail_file_name = MailFileName::Dated,
                 "apop" => settings.apop = flag()?,
+                "boot_urcs" => settings.boot_urcs = flag()?,
+                "manufacturer" => settings.identity.manufacturer.clone_from(value),
+                "model" => settings.identity.model.clone_from(value),
+                "revision" => settings.identity.revision.clone_from(value),
+                "imei" => settings.identity.imei.clone_from(value),
+                "imsi" => settings.identity.imsi.clone_from(value),
+                "iccid" => settings.identity.iccid.clone_from(value),
                 "first_mails" => power_on.first_mails = flag()?,
                 "card" => power_on.card = flag()?,
                 _ => return Err(format!("no such setting: {key} = {value}")),
@@ -162,6 +169,12 @@ impl Player {
                 }
             }
             Act::Drain(drains) => self.world.set_drains(*drains),
+            Act::Speed(expected) => match self.world.take_speed() {
+                Some(speed) if speed == *expected => {}
+                Some(speed) => return Err(format!("the modem has asked for speed {speed}")),
+                None => return Err("the modem has asked for no speed".to_owned()),
+            },
+            Act::PowerKey => self.world.press_power_key().ok_or("the modem is on")?,
             Act::Mails(recipient, count) => {
                 let held = self.world.mailboxes().mails_to(recipient).len();
                 if held != *count {

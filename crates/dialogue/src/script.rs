@@ -52,6 +52,10 @@ pub enum Act {
     Closed,
     /// `stall`, `drain`: whether the network takes what the modem sends.
     Drain(bool),
+    /// `speed`: the modem has asked for this speed of the line.
+    Speed(u32),
+    /// `power on`: the power key is pressed, while the modem is off.
+    PowerKey,
     /// `mails`: how many mails the sandbox holds for a recipient.
     Mails(String, usize),
 }
@@ -167,6 +171,8 @@ fn directive(text: &str) -> Option<Act> {
         ("closed", "") => Act::Closed,
         ("stall", "") => Act::Drain(false),
         ("drain", "") => Act::Drain(true),
+        ("speed", _) => Act::Speed(rest.parse().ok()?),
+        ("power", "on") => Act::PowerKey,
         ("mails", _) => {
             let (recipient, count) = rest.split_once(' ')?;
             Act::Mails(recipient.to_owned(), count.parse().ok()?)

@@ -38,6 +38,8 @@ pub struct World {
     octet_by_octet: bool,
     shown: Vec<u8>,
     reports: Vec<String>,
+    speed: Option<u32>,
+    is_off: bool,
     provider: Provider,
     mailboxes: MemoryMailboxes,
     drive_c: MemoryDrive,
@@ -72,12 +74,14 @@ impl World {
             let _ = sandbox::first_mails::deliver(&mailboxes);
         }
         let card = card.then(|| Box::new(drive_d.clone()) as _);
-        Self {
+        let mut world = Self {
             now,
             modem: Modem::power_on(settings, Box::new(drive_c.clone()), card, calendar, now),
             octet_by_octet,
             shown: Vec::new(),
             reports: Vec::new(),
+            speed: None,
+            is_off: false,
             provider: Provider::new(mailboxes.clone(), sandbox::provider::Settings::default()),
             mailboxes,
             drive_c,
@@ -85,7 +89,9 @@ impl World {
             connections: BTreeMap::new(),
             scripted: None,
             drains: true,
-        }
+        };
+        world.settle();
+        world
     }
 
     /// What the modem has shown and nobody has looked at.
@@ -97,6 +103,19 @@ impl World {
     #[must_use]
     pub fn reports(&self) -> &[String] {
         &self.reports
+    }
+
+    /// The line's speed that the modem has asked for since nobody looked.
+    pub const fn take_speed(&mut self) -> Option<u32> {
+        self.speed.take()
+    }
+
+    /// Presses the power key. `None`: the modem is on.
+    pub fn press_power_key(&mut self) -> Option<()> {
+        std::mem::take(&mut self.is_off).then_some(())?;
+        self.modem.handle(Input::PowerKey, self.now);
+        self.settle();
+        Some(())
     }
 
     /// A drive, to put files on or take them off.
@@ -249,6 +268,8 @@ impl World {
                 self.shown.extend_from_slice(&octets);
                 self.modem.handle(Input::Shown, self.now);
             }
+            Output::Speed(speed) => self.speed = Some(speed),
+            Output::PoweredOff => self.is_off = true,
             Output::Report(words) => self.reports.push(words),
             Output::Open { link, protocol, server, .. } => self.open(link, protocol, &server),
             Output::Transmit(link, octets) => {

@@ -3,15 +3,17 @@
 //! A handler returns an [`Answer`]; it cannot forget, or repeat, the final result code. The reference for what each does
 //! is the table's summary and `docs/commands.md`, which is made of it.
 
+mod conflicts;
 mod files;
-pub(crate) mod general;
+mod general;
 pub(crate) mod network;
 mod pop3;
+mod power;
 mod smtp;
 pub mod table;
 
 use crate::modem::Modem;
-use crate::terminal::Code;
+use crate::terminal::{Code, Trouble};
 use mail::machine::Instant;
 use table::Arguments;
 
@@ -31,6 +33,17 @@ pub(crate) enum Answer {
     },
     /// It is done when something happens; see [`Job`].
     Await(Job),
+    /// OK, and then the modem goes off; the rest of the line goes with it.
+    Power(Power),
+}
+
+/// What follows when the modem goes off.
+#[derive(Clone, Copy)]
+pub(crate) enum Power {
+    /// It comes on again at once.
+    Restart,
+    /// It stays off.
+    Off,
 }
 
 /// What a command waits for.
@@ -75,6 +88,11 @@ impl Answer {
     pub(crate) const OK: Self = Self::Finished(Code::Ok);
     /// ERROR.
     pub(crate) const ERROR: Self = Self::Finished(Code::Error);
+
+    /// A command of 27.007 can't be carried out.
+    pub(crate) const fn trouble(trouble: Trouble) -> Self {
+        Self::Finished(Code::Equipment(trouble))
+    }
 
     /// OK if it was done, ERROR if it could not be.
     pub(crate) const fn ok_if_some(done: Option<()>) -> Self {

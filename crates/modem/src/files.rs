@@ -18,6 +18,12 @@ impl Files {
         Self { c, d, current: Path::root(Letter::C), location: Letter::C }
     }
 
+    /// The power comes on: what the terminal had chosen is forgotten.
+    pub(crate) fn power_on(&mut self) {
+        self.current = Path::root(Letter::C);
+        self.location = Letter::C;
+    }
+
     /// The current folder (+FSCD).
     pub(crate) const fn current(&self) -> &Path {
         &self.current

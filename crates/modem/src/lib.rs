@@ -8,6 +8,7 @@ pub mod command;
 pub mod drive;
 mod files;
 mod inbox;
+mod kept;
 pub mod limits;
 pub mod modem;
 mod outbox;

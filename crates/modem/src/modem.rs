@@ -2,6 +2,7 @@
 //!
 //! Not here: what commands do ([`crate::command`]) and how mail travels ([`mail`]).
 
+mod power;
 mod reading;
 mod sending;
 mod session;
@@ -9,13 +10,13 @@ mod session;
 pub(crate) use session::MAIL_FOLDER;
 
 use crate::clock::{Calendar, Clock};
-use crate::command::general::General;
 use crate::command::network::Network;
 use crate::command::table::{Arguments, Command};
 use crate::command::{Answer, Entered, Job};
 use crate::drive::Drive;
 use crate::files::Files;
 use crate::inbox::Inbox;
+use crate::kept::Kept;
 use crate::limits::{TYPE_AHEAD_OCTETS_MAX, URC_DELAY_MAX};
 use crate::outbox::Outbox;
 use crate::settings::Settings;
@@ -42,6 +43,8 @@ pub enum Input<'a> {
     CardInserted(Box<dyn Drive>),
     /// The storage card was pulled out.
     CardRemoved,
+    /// The power key was pressed: a modem that is off comes on.
+    PowerKey,
     /// The terminal has taken everything that was shown.
     Shown,
     /// The time named by [`Modem::deadline`] is here.
@@ -88,6 +91,10 @@ pub enum Output {
     StartTls(LinkId),
     /// End a link, once what was transmitted before is sent.
     Close(LinkId),
+    /// The line's speed from here on, in bits per second: everything before is to be shown at the old one.
+    Speed(u32),
+    /// The modem is off: it takes no notice of what is typed until [`Input::PowerKey`].
+    PoweredOff,
     /// Why a mail did not go, for the log: the result code and the reason in words. Holds no secret.
     Report(String),
 }
@@ -105,7 +112,7 @@ pub enum Protocol {
 pub struct Modem {
     pub(crate) settings: Settings,
     pub(crate) terminal: Terminal,
-    pub(crate) general: General,
+    pub(crate) kept: Kept,
     pub(crate) network: Network,
     pub(crate) clock: Clock,
     pub(crate) files: Files,
@@ -115,6 +122,8 @@ pub struct Modem {
     activity: Activity,
     type_ahead: TypeAhead,
     last_line: Vec<u8>,
+    /// The line's speed as the program knows it.
+    speed: u32,
     urcs: Urcs,
     links_opened: u64,
     mails_composed: u64,
@@ -123,6 +132,8 @@ pub struct Modem {
 
 /// What the terminal's octets are taken for.
 enum Activity {
+    /// Nothing: the modem is off.
+    Off,
     /// Parts of a command line.
     Ready,
     /// A text typed at the prompt; then the rest of the line that asked for it.
@@ -175,10 +186,10 @@ impl Modem {
         calendar: Calendar,
         now: Instant,
     ) -> Self {
-        Self {
+        let mut modem = Self {
             settings,
             terminal: Terminal::new(),
-            general: General::default(),
+            kept: Kept::default(),
             network: Network::default(),
             clock: Clock::new(calendar, now),
             files: Files::new(drive_c, drive_d),
@@ -188,17 +199,26 @@ impl Modem {
             activity: Activity::Ready,
             type_ahead: TypeAhead::default(),
             last_line: Vec::new(),
+            speed: 0,
             urcs: Urcs::default(),
             links_opened: 0,
             mails_composed: 0,
             outputs: VecDeque::new(),
-        }
+        };
+        modem.speed = modem.kept.number("+IPR", 0);
+        modem.boot();
+        modem
     }
 
     /// Takes notice of what happened. Never fails, never blocks; any input is legal at any time.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
-            Input::Typed(octets) => octets.iter().for_each(|&octet| self.typed(octet, now)),
+            Input::Typed(octets) => {
+                for &octet in octets {
+                    self.typed(octet, now);
+                    self.show_urcs(now);
+                }
+            }
             Input::Link(link, input) if Some(link) == self.sending_link() => self.on_sending_link(input, now),
             Input::Link(link, input) if Some(link) == self.session_link() => self.on_session_link(input, now),
             Input::NotOpened(link, why) if Some(link) == self.sending_link() => {
@@ -214,6 +234,7 @@ impl Modem {
                 self.on_card_removed_from_session(now);
                 self.files.remove_card();
             }
+            Input::PowerKey => self.on_power_key(),
             Input::Shown => self.on_shown(now),
             Input::DeadlinePassed => {
                 self.on_sending_link(LinkInput::DeadlinePassed, now);
@@ -221,6 +242,11 @@ impl Modem {
             }
         }
         self.show_urcs(now);
+        self.flush();
+    }
+
+    /// Hands over what there is to show.
+    fn flush(&mut self) {
         let shown = self.terminal.take_shown();
         if !shown.is_empty() {
             self.outputs.push_back(Output::Show(shown));
@@ -243,7 +269,7 @@ impl Modem {
     /// Whether nothing is under way: no command pending, no mail being sent, nothing to be said.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.takes_lines()
+        matches!(self.activity, Activity::Ready | Activity::Off)
             && !self.outbox.is_sending()
             && !self.inbox.is_getting()
             && self.urcs.responses.is_empty()
@@ -256,7 +282,7 @@ impl Modem {
         match self.activity {
             Activity::Ready => Expects::Line,
             Activity::Text(..) => Expects::Text,
-            Activity::Waiting(..) => Expects::Nothing,
+            Activity::Waiting(..) | Activity::Off => Expects::Nothing,
         }
     }
 
@@ -266,6 +292,7 @@ impl Modem {
 
     fn typed(&mut self, octet: u8, now: Instant) {
         match &mut self.activity {
+            Activity::Off => {}
             Activity::Ready => {
                 let edit =
                     self.terminal.editor.push(octet, self.terminal.registers, self.settings.line_octets_max);
@@ -319,16 +346,23 @@ impl Modem {
                     self.activity = Activity::Waiting(job, line);
                     return;
                 }
+                Answer::Power(power) => return self.go_off(power),
             }
         };
-        self.terminal.finish(code);
+        self.finish(code);
         self.activity = Activity::Ready;
         self.take_up_type_ahead(now);
     }
 
+    /// The final result code of a line. The line's speed changes behind it, if one of its commands said so.
+    fn finish(&mut self, code: Code) {
+        self.terminal.finish(code);
+        self.tell_speed();
+    }
+
     fn invoke(&mut self, invocation: &Invocation, now: Instant) -> Answer {
         let Some(command) = Command::named(&invocation.name) else { return Answer::ERROR };
-        let none = Arguments::default();
+        let none = Arguments::none(command);
         match &invocation.form {
             Form::Execute => command.execute.map_or(Answer::ERROR, |run| run(self, &none, now)),
             Form::Read => command.read.map_or(Answer::ERROR, |run| run(self, &none, now)),
@@ -388,8 +422,8 @@ impl Modem {
     fn resume(&mut self, code: Code, line: CommandLine, now: Instant) {
         match code {
             Code::Ok => self.execute(line, now),
-            Code::Error => {
-                self.terminal.finish(Code::Error);
+            Code::Error | Code::Equipment(_) => {
+                self.finish(code);
                 self.take_up_type_ahead(now);
             }
         }
@@ -398,7 +432,7 @@ impl Modem {
     fn pending_job_mut(&mut self) -> Option<&mut Job> {
         match &mut self.activity {
             Activity::Waiting(job, _) => Some(job),
-            Activity::Ready | Activity::Text(..) => None,
+            Activity::Off | Activity::Ready | Activity::Text(..) => None,
         }
     }
 
@@ -415,7 +449,7 @@ impl Modem {
             self.stop_session();
         }
         self.activity = Activity::Ready;
-        self.terminal.finish(Code::Error);
+        self.finish(Code::Error);
         for &octet in line {
             self.terminal.echo(octet);
         }
@@ -432,6 +466,7 @@ impl Modem {
         }
         let Some(Lost { lines, in_line }) = lost else { return };
         match &mut self.activity {
+            Activity::Off => {}
             Activity::Ready => {
                 for _ in 0..lines {
                     self.terminal.finish(Code::Error);
@@ -448,7 +483,7 @@ impl Modem {
     }
 
     /// Shows an unsolicited result code, of a line or more, as soon as the line is free.
-    fn urc(&mut self, lines: impl Into<Vec<String>>, now: Instant) {
+    pub(crate) fn urc(&mut self, lines: impl Into<Vec<String>>, now: Instant) {
         if self.urcs.responses.is_empty() {
             self.urcs.since = now;
         }

@@ -33,6 +33,10 @@ pub struct Settings {
     pub apop: bool,
     /// Whether mail needs a PDP context configured by the host (note §3.1).
     pub require_pdp_context: bool,
+    /// Who the modem says it is.
+    pub identity: Identity,
+    /// Whether `START`, `+CPIN: READY`, `SMS DONE` and `PB DONE` are shown when the power comes on.
+    pub boot_urcs: bool,
     /// How the SMTP client calls itself: a domain or an address literal.
     pub hello_name: String,
     /// A number that no other start of a modem has: Message-IDs are built on it.
@@ -50,8 +54,41 @@ impl Default for Settings {
             mail_file_name: MailFileName::Plain,
             apop: false,
             require_pdp_context: false,
+            identity: Identity::default(),
+            boot_urcs: false,
             hello_name: "[127.0.0.1]".to_owned(),
             nonce: 0,
+        }
+    }
+}
+
+/// What a modem and its SIM card tell about themselves (commands.md §5).
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// AT+CGMI.
+    pub manufacturer: String,
+    /// AT+CGMM.
+    pub model: String,
+    /// AT+CGMR.
+    pub revision: String,
+    /// AT+CGSN: 15 digits.
+    pub imei: String,
+    /// AT+CIMI: 15 digits.
+    pub imsi: String,
+    /// AT+CICCID: 19 or 20 digits.
+    pub iccid: String,
+}
+
+impl Default for Identity {
+    /// Numbers that belong to nobody: an IMEI for tests, and the test network's subscriber.
+    fn default() -> Self {
+        Self {
+            manufacturer: "mailmodem".to_owned(),
+            model: "MAILMODEM".to_owned(),
+            revision: "MAILMODEM_V1".to_owned(),
+            imei: "004999010640000".to_owned(),
+            imsi: "001010123456789".to_owned(),
+            iccid: "8988101000000000006".to_owned(),
         }
     }
 }

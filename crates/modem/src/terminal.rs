@@ -6,6 +6,7 @@
 pub(crate) mod editor;
 pub(crate) mod grammar;
 
+use crate::kept::Kept;
 use editor::{Editor, Registers};
 
 /// A final result code (V.250 §5.7.1).
@@ -13,13 +14,33 @@ use editor::{Editor, Registers};
 pub(crate) enum Code {
     Ok,
     Error,
+    /// A command of 27.007 that can't be carried out: AT+CMEE says how that is told.
+    Equipment(Trouble),
+}
+
+/// Why a command of 27.007 can't be carried out (27.007 §9.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    NotAllowed,
+    NotFound,
+    NoNetwork,
+}
+
+impl Trouble {
+    const fn number_and_words(self) -> (u16, &'static str) {
+        match self {
+            Self::NotAllowed => (3, "operation not allowed"),
+            Self::NotFound => (22, "not found"),
+            Self::NoNetwork => (30, "no network service"),
+        }
+    }
 }
 
 impl Code {
     const fn words(self) -> &'static [u8] {
         match self {
             Self::Ok => b"OK",
-            Self::Error => b"ERROR",
+            Self::Error | Self::Equipment(_) => b"ERROR",
         }
     }
 
@@ -27,7 +48,7 @@ impl Code {
     const fn number(self) -> u8 {
         match self {
             Self::Ok => b'0',
-            Self::Error => b'4',
+            Self::Error | Self::Equipment(_) => b'4',
         }
     }
 }
@@ -40,6 +61,8 @@ pub(crate) struct Terminal {
     pub(crate) verbose: bool,
     /// ATQ: whether final result codes are left out. Unsolicited ones are not: they are all a host learns of a mail.
     pub(crate) quiet: bool,
+    /// AT+CMEE: how a [`Trouble`] is told.
+    error_reports: u32,
     pub(crate) registers: Registers,
     pub(crate) editor: Editor,
     shown: Vec<u8>,
@@ -51,10 +74,21 @@ impl Terminal {
             echo: true,
             verbose: true,
             quiet: false,
+            error_reports: 0,
             registers: Registers::default(),
             editor: Editor::default(),
             shown: Vec::new(),
         }
+    }
+
+    /// Takes over what ATE, ATQ, ATV, S3 to S5 and AT+CMEE keep.
+    pub(crate) fn configure(&mut self, kept: &Kept) {
+        let octet = |register| u8::try_from(kept.number(register, 0)).unwrap_or_default();
+        self.echo = kept.number("E", 0) == 1;
+        self.verbose = kept.number("V", 0) == 1;
+        self.quiet = kept.number("Q", 0) == 1;
+        self.error_reports = kept.number("+CMEE", 0);
+        self.registers = Registers { line_end: octet("S3"), line_feed: octet("S4"), backspace: octet("S5") };
     }
 
     /// What is to be shown, all of it.
@@ -96,10 +130,15 @@ impl Terminal {
         if self.quiet {
             return;
         }
-        if self.verbose {
-            self.say(&[code.words()]);
-        } else {
-            self.shown.extend_from_slice(&[code.number(), self.registers.line_end]);
+        match (code, self.error_reports) {
+            (Code::Equipment(trouble), 1) => {
+                self.say(&[format!("+CME ERROR: {}", trouble.number_and_words().0)]);
+            }
+            (Code::Equipment(trouble), 2) => {
+                self.say(&[format!("+CME ERROR: {}", trouble.number_and_words().1)]);
+            }
+            _ if self.verbose => self.say(&[code.words()]),
+            _ => self.shown.extend_from_slice(&[code.number(), self.registers.line_end]),
         }
     }
 

@@ -1,106 +1,122 @@
 //! Commands about the line and the modem itself (commands.md §1, §5).
 
 use super::Answer;
-use super::table::{Arguments, COMMANDS};
+use super::table::{Arguments, COMMANDS, Command};
 use crate::modem::Modem;
+use crate::settings::Identity;
+use crate::terminal::Trouble;
 use mail::machine::Instant;
-
-/// What hosts set and read back, and nothing here depends on.
-#[derive(Debug, Default)]
-pub(crate) struct General {
-    s0: u32,
-    cmee: u32,
-}
-
-/// A basic command's number: none is the same as 0.
-fn is_on(arguments: &Arguments) -> bool {
-    arguments.number(0) == Some(1)
-}
-
-pub(super) fn echo(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.terminal.echo = is_on(arguments);
-    Answer::OK
-}
-
-pub(super) fn quiet(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.terminal.quiet = is_on(arguments);
-    Answer::OK
-}
-
-pub(super) fn verbose(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.terminal.verbose = is_on(arguments);
-    Answer::OK
-}
 
 /// For settings that are right in any value: there is nothing behind them.
 pub(super) fn accept(_: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     Answer::OK
 }
 
-fn say_register(modem: &mut Modem, value: u32) -> Answer {
+/// For a command of 27.007 that there is no use for.
+pub(super) fn refuse(_: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    Answer::trouble(Trouble::NotAllowed)
+}
+
+/// Keeps what was given.
+pub(super) fn keep(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    modem.kept.keep(arguments);
+    modem.terminal.configure(&modem.kept);
+    Answer::OK
+}
+
+/// Back to the factory's.
+pub(super) fn reset(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    modem.kept.reset(arguments.command());
+    modem.terminal.configure(&modem.kept);
+    Answer::OK
+}
+
+/// Says what the command keeps, or always says.
+pub(super) fn say_values(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let line = values_line(modem, arguments.command());
+    modem.terminal.say(&[line]);
+    Answer::OK
+}
+
+fn values_line(modem: &Modem, command: &Command) -> String {
+    format!("{}: {}", command.name, modem.kept.text(command))
+}
+
+pub(super) fn say_register(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let value = modem.kept.number(arguments.command().name, 0);
     modem.terminal.say(&[format!("{value:03}")]);
     Answer::OK
 }
 
-/// An octet from a parameter that the table bounds to 0..=127.
-fn octet(arguments: &Arguments) -> u8 {
-    arguments.number(0).and_then(|number| u8::try_from(number).ok()).unwrap_or_default()
-}
-
-pub(super) fn read_s0(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    say_register(modem, modem.general.s0)
-}
-
-pub(super) fn write_s0(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.general.s0 = arguments.number(0).unwrap_or_default();
+pub(super) fn say_profile(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    let line = modem.kept.profile_text();
+    modem.terminal.say(&[line]);
     Answer::OK
 }
 
-pub(super) fn read_s3(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    say_register(modem, modem.terminal.registers.line_end.into())
-}
-
-pub(super) fn write_s3(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.terminal.registers.line_end = octet(arguments);
+pub(super) fn store_profile(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    modem.kept.store();
     Answer::OK
 }
 
-pub(super) fn read_s4(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    say_register(modem, modem.terminal.registers.line_feed.into())
-}
-
-pub(super) fn write_s4(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.terminal.registers.line_feed = octet(arguments);
+pub(super) fn restore_profile(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    modem.kept.restore();
+    modem.terminal.configure(&modem.kept);
     Answer::OK
 }
 
-pub(super) fn read_s5(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    say_register(modem, modem.terminal.registers.backspace.into())
+pub(super) fn restore_factory(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    modem.kept.restore_factory();
+    modem.terminal.configure(&modem.kept);
+    Answer::OK
 }
 
-pub(super) fn write_s5(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.terminal.registers.backspace = octet(arguments);
+pub(super) fn say_identity(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    let Identity { manufacturer, model, revision, imei, .. } = &modem.settings.identity;
+    let mut lines = vec![
+        format!("Manufacturer: {manufacturer}"),
+        format!("Model: {model}"),
+        format!("Revision: {revision}"),
+        format!("IMEI: {imei}"),
+    ];
+    lines.extend(Command::named("+GCAP").map(|command| values_line(modem, command)));
+    modem.terminal.say(&lines);
     Answer::OK
+}
+
+fn say(modem: &mut Modem, what: fn(&Identity) -> String) -> Answer {
+    let line = what(&modem.settings.identity);
+    modem.terminal.say(&[line]);
+    Answer::OK
+}
+
+pub(super) fn say_manufacturer(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    say(modem, |identity| identity.manufacturer.clone())
+}
+
+pub(super) fn say_model(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    say(modem, |identity| identity.model.clone())
+}
+
+pub(super) fn say_revision(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    say(modem, |identity| identity.revision.clone())
+}
+
+pub(super) fn say_imei(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    say(modem, |identity| identity.imei.clone())
+}
+
+pub(super) fn say_imsi(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    say(modem, |identity| identity.imsi.clone())
+}
+
+pub(super) fn say_iccid(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    say(modem, |identity| format!("+ICCID: {}", identity.iccid))
 }
 
 pub(super) fn list_commands(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     let names: Vec<String> = COMMANDS.iter().map(|command| format!("AT{}", command.name)).collect();
     modem.terminal.say(&names);
-    Answer::OK
-}
-
-pub(super) fn read_cmee(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    modem.terminal.say(&[format!("+CMEE: {}", modem.general.cmee)]);
-    Answer::OK
-}
-
-pub(super) fn write_cmee(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.general.cmee = arguments.number(0).unwrap_or_default();
-    Answer::OK
-}
-
-pub(super) fn read_fclass(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    modem.terminal.say(&["+FCLASS: 0"]);
     Answer::OK
 }
 

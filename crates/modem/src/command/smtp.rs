@@ -283,6 +283,9 @@ pub(super) fn read_sending(modem: &mut Modem, _: &Arguments, _: Instant) -> Answ
 }
 
 pub(super) fn send(modem: &mut Modem, _: &Arguments, now: Instant) -> Answer {
+    if modem.excludes_mail() {
+        return Answer::ERROR;
+    }
     match modem.begin_sending(now) {
         Ok(()) => Answer::Await(Job::SmtpGreeting),
         Err(words) => {

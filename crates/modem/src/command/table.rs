@@ -3,7 +3,7 @@
 //!
 //! Not here: what the commands do.
 
-use super::{Run, files, general, network, pop3, smtp};
+use super::{Run, conflicts, files, general, network, pop3, power, smtp};
 use crate::limits::{BODY_OCTETS_MAX, CONTEXTS_MAX};
 use crate::terminal::grammar::{Argument, CommandLine, Form, Invocation};
 use std::fmt::Write as _;
@@ -21,6 +21,10 @@ pub struct Command {
     pub(crate) read: Option<Run>,
     pub(crate) write: Option<(&'static [Parameter], Run)>,
     pub(crate) execute: Option<Run>,
+    /// What it answers with: the factory's values of what it keeps ([`crate::kept`]), or always these.
+    pub(crate) values: &'static [&'static str],
+    /// Whether AT&W stores them. The others are the factory's again at power-on, and only then.
+    pub(crate) is_in_profile: bool,
 }
 
 /// A parameter of a write form.
@@ -38,6 +42,10 @@ pub struct Parameter {
 pub enum ParameterKind {
     /// A whole number, both ends included; in quotes too.
     Number(u32, u32),
+    /// One of these numbers; in quotes too.
+    NumberOf(&'static [u32]),
+    /// A text in quotes that is one of these, in any case.
+    WordOf(&'static [&'static str]),
     /// A text in quotes, of so many octets, both ends included; no CR, LF or NUL.
     Text(usize, usize),
     /// A text in quotes of at most so many octets, whatever they are.
@@ -56,9 +64,11 @@ pub enum FormKind {
     Test,
 }
 
-/// Arguments that fit their parameters.
-#[derive(Debug, Default)]
-pub(crate) struct Arguments(Vec<Value>);
+/// The command that runs, and arguments that fit its parameters.
+pub(crate) struct Arguments {
+    command: &'static Command,
+    values: Vec<Value>,
+}
 
 #[derive(Debug)]
 enum Value {
@@ -68,8 +78,13 @@ enum Value {
 }
 
 impl Arguments {
+    /// None: for the forms that take none.
+    pub(crate) const fn none(command: &'static Command) -> Self {
+        Self { command, values: Vec::new() }
+    }
+
     /// Checks what was typed against what may be. `None`: one too many, one missing, or one that does not fit.
-    fn check(parameters: &[Parameter], typed: &[Argument]) -> Option<Self> {
+    fn check(command: &'static Command, parameters: &[Parameter], typed: &[Argument]) -> Option<Self> {
         // An empty argument counts as omitted, so empty ones at the end are as good as none (commands.md §1).
         let given =
             typed.iter().rposition(|argument| *argument != Argument::Omitted).map_or(0, |last| last + 1);
@@ -83,17 +98,22 @@ impl Arguments {
                 argument => parameter.kind.check(argument)?,
             });
         }
-        Some(Self(values))
+        Some(Self { command, values })
+    }
+
+    /// The command that runs.
+    pub(crate) const fn command(&self) -> &'static Command {
+        self.command
     }
 
     /// Whether this one or one behind it was given.
     pub(crate) fn any_from(&self, at: usize) -> bool {
-        self.0.iter().skip(at).any(|value| !matches!(value, Value::Omitted))
+        self.values.iter().skip(at).any(|value| !matches!(value, Value::Omitted))
     }
 
     /// A number; `None` when it was omitted.
     pub(crate) fn number(&self, at: usize) -> Option<u32> {
-        match self.0.get(at)? {
+        match self.values.get(at)? {
             Value::Number(number) => Some(*number),
             Value::Omitted | Value::Octets(_) => None,
         }
@@ -101,7 +121,7 @@ impl Arguments {
 
     /// Octets of a text or a name; `None` when it was omitted.
     pub(crate) fn octets(&self, at: usize) -> Option<&[u8]> {
-        match self.0.get(at)? {
+        match self.values.get(at)? {
             Value::Octets(octets) => Some(octets),
             Value::Omitted | Value::Number(_) => None,
         }
@@ -111,6 +131,15 @@ impl Arguments {
     /// not.
     pub(crate) fn text(&self, at: usize) -> Option<&str> {
         std::str::from_utf8(self.octets(at)?).ok()
+    }
+
+    /// As a read form prints it; `None` when it was omitted.
+    pub(crate) fn printed(&self, at: usize) -> Option<String> {
+        match self.values.get(at)? {
+            Value::Omitted => None,
+            Value::Number(number) => Some(number.to_string()),
+            Value::Octets(octets) => Some(format!("\"{}\"", String::from_utf8_lossy(octets))),
+        }
     }
 }
 
@@ -124,10 +153,14 @@ impl ParameterKind {
         let one_line = || !octets.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
         match self {
             Self::Number(least, most) => {
-                let digits =
-                    std::str::from_utf8(octets).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-                let number = digits?.parse().ok().filter(|number| (least..=most).contains(number))?;
-                Some(Value::Number(number))
+                decimal(octets).filter(|number| (least..=most).contains(number)).map(Value::Number)
+            }
+            Self::NumberOf(numbers) => {
+                decimal(octets).filter(|number| numbers.contains(number)).map(Value::Number)
+            }
+            Self::WordOf(words) => {
+                let word = words.iter().find(|word| word.as_bytes().eq_ignore_ascii_case(octets))?;
+                is_quoted.then(|| Value::Octets((*word).into()))
             }
             Self::Text(least, most) => {
                 let fits = is_quoted && (least..=most).contains(&octets.len()) && one_line();
@@ -139,6 +172,10 @@ impl ParameterKind {
     }
 }
 
+fn decimal(octets: &[u8]) -> Option<u32> {
+    std::str::from_utf8(octets).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
+}
+
 impl Command {
     /// The command of a name in upper case.
     #[must_use]
@@ -146,10 +183,16 @@ impl Command {
         COMMANDS.iter().find(|command| command.name == name)
     }
 
+    /// Whether it is one of V.250's basic commands (V.250 §5.3): a letter, with a number behind it.
+    #[must_use]
+    pub fn is_basic(&self) -> bool {
+        !self.name.starts_with('+')
+    }
+
     /// Checks arguments for the write form.
-    pub(crate) fn check(&self, typed: &[Argument]) -> Option<(Arguments, Run)> {
+    pub(crate) fn check(&'static self, typed: &[Argument]) -> Option<(Arguments, Run)> {
         let (parameters, run) = self.write?;
-        Some((Arguments::check(parameters, typed)?, run))
+        Some((Arguments::check(self, parameters, typed)?, run))
     }
 
     /// Which forms it has.
@@ -213,8 +256,12 @@ fn parameter_list(parameters: &[Parameter]) -> String {
         }
         // Writing to a String cannot fail.
         let _ = match kind {
-            ParameterKind::Text(..) | ParameterKind::Octets(_) => write!(list, "\"{name}\""),
-            ParameterKind::Number(..) | ParameterKind::Name => write!(list, "{name}"),
+            ParameterKind::Text(..) | ParameterKind::WordOf(_) | ParameterKind::Octets(_) => {
+                write!(list, "\"{name}\"")
+            }
+            ParameterKind::Number(..) | ParameterKind::NumberOf(_) | ParameterKind::Name => {
+                write!(list, "{name}")
+            }
         };
     }
     list.push_str(&"]".repeat(open));
@@ -257,6 +304,11 @@ fn bounds(parameter: &Parameter) -> Option<String> {
     let Parameter { name, kind, .. } = parameter;
     match kind {
         ParameterKind::Number(least, most) => Some(format!("{name} {least}–{most}")),
+        ParameterKind::NumberOf(numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            Some(format!("{name} {}", numbers.join(", ")))
+        }
+        ParameterKind::WordOf(words) => Some(format!("{name} {}", words.join(", "))),
         ParameterKind::Text(least, most) => Some(format!("{name} {least}..{most}")),
         ParameterKind::Octets(most) => Some(format!("{name} 0..{most}")),
         ParameterKind::Name => None,
@@ -265,6 +317,14 @@ fn bounds(parameter: &Parameter) -> Option<String> {
 
 const fn number(name: &'static str, least: u32, most: u32) -> Parameter {
     Parameter { name, kind: ParameterKind::Number(least, most), optional: false }
+}
+
+const fn number_of(name: &'static str, numbers: &'static [u32]) -> Parameter {
+    Parameter { name, kind: ParameterKind::NumberOf(numbers), optional: false }
+}
+
+const fn word_of(name: &'static str, words: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: ParameterKind::WordOf(words), optional: false }
 }
 
 const fn text(name: &'static str, least: usize, most: usize) -> Parameter {
@@ -282,11 +342,34 @@ const fn optional(parameter: Parameter) -> Parameter {
 /// A mail's number in its session (RFC 1939 §5).
 const MAIL_ID: Parameter = number("id", 1, u32::MAX);
 
-/// A row that does nothing; rows of the table fill in what they have.
-const ROW: Command =
-    Command { name: "", summary: "", source: "", test: Some(""), read: None, write: None, execute: None };
+/// A PDP context (27.007 §10.1.1); only its number: undefines it.
+const CONTEXT: &[Parameter] = &[
+    number("cid", 1, CONTEXTS_MAX),
+    optional(word_of("type", &["IP", "IPV6", "IPV4V6", "PPP"])),
+    optional(text("apn", 0, 100)),
+    optional(text("address", 0, 64)),
+    optional(number("data compression", 0, 2)),
+    optional(number("header compression", 0, 4)),
+];
 
-/// A basic command with a number (V.250 §5.3.1), as most of them are: bare is the same as 0.
+/// Line speeds (V.250 §6.2.10); 0: the terminal's own is found out.
+const SPEEDS: &[u32] =
+    &[0, 300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600];
+
+/// A row that does nothing; rows of the table fill in what they have.
+const ROW: Command = Command {
+    name: "",
+    summary: "",
+    source: "",
+    test: Some(""),
+    read: None,
+    write: None,
+    execute: None,
+    values: &[],
+    is_in_profile: false,
+};
+
+/// A basic command that does something (V.250 §5.3.1), with or without a number.
 const fn basic(
     name: &'static str,
     parameters: &'static [Parameter],
@@ -304,79 +387,349 @@ const fn basic(
     }
 }
 
+/// A basic command whose number is kept: bare is the same as 0.
+const fn basic_kept(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    values: &'static [&'static str],
+    summary: &'static str,
+) -> Command {
+    Command { values, is_in_profile: true, ..basic(name, parameters, summary, general::keep) }
+}
+
 /// An S register (V.250 §5.3.2).
 const fn register(
     name: &'static str,
     parameters: &'static [Parameter],
+    values: &'static [&'static str],
     summary: &'static str,
-    read: Run,
-    write: Run,
+) -> Command {
+    Command {
+        read: Some(general::say_register),
+        execute: None,
+        ..basic_kept(name, parameters, values, summary)
+    }
+}
+
+/// A command that keeps what it is given and reads it back; nothing else depends on it, unless the row says so.
+const fn kept(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    values: &'static [&'static str],
+    test: &'static str,
+    summary: &'static str,
+    source: &'static str,
 ) -> Command {
     Command {
         name,
         summary,
-        source: "V.250",
-        test: None,
-        read: Some(read),
-        write: Some((parameters, write)),
+        source,
+        test: Some(test),
+        read: Some(general::say_values),
+        write: Some((parameters, general::keep)),
+        values,
+        is_in_profile: true,
         ..ROW
     }
 }
 
+/// A command that only answers.
+const fn answer(name: &'static str, run: Run, summary: &'static str, source: &'static str) -> Command {
+    Command { name, summary, source, execute: Some(run), ..ROW }
+}
+
+/// A command of the MMS application (note §5): there is no MMS centre, so it has nothing but its test form.
+const fn mms(name: &'static str) -> Command {
+    Command { name, summary: "known, and refused: there is no MMS centre", source: "commands.md §6", ..ROW }
+}
+
 /// Every command there is.
 pub static COMMANDS: &[Command] = &[
-    basic("E", &[number("on", 0, 1)], "echo of what is typed", general::echo),
-    basic("Q", &[number("quiet", 0, 1)], "1: no final result codes", general::quiet),
-    basic("V", &[number("words", 0, 1)], "result codes in words (1) or numbers (0)", general::verbose),
-    register("S0", &[number("rings", 0, 255)], "kept; nobody calls", general::read_s0, general::write_s0),
-    register(
-        "S3",
-        &[number("octet", 0, 127)],
-        "the octet that ends a line",
-        general::read_s3,
-        general::write_s3,
+    basic_kept("E", &[number("on", 0, 1)], &["1"], "echo of what is typed"),
+    basic_kept("Q", &[number("quiet", 0, 1)], &["0"], "1: no final result codes"),
+    basic_kept("V", &[number("words", 0, 1)], &["1"], "result codes in words (1) or numbers (0)"),
+    basic_kept("X", &[number("codes", 0, 4)], &["1"], "kept; nobody is called"),
+    register("S0", &[number("rings", 0, 255)], &["0"], "kept; nobody calls"),
+    register("S3", &[number("octet", 0, 127)], &["13"], "the octet that ends a line"),
+    register("S4", &[number("octet", 0, 127)], &["10"], "the octet behind it in answers"),
+    register("S5", &[number("octet", 0, 127)], &["8"], "the octet that takes one back"),
+    basic_kept("&C", &[number("mode", 0, 2)], &["1"], "kept; the program drives the DCD line"),
+    basic_kept("&D", &[number("mode", 0, 2)], &["2"], "kept; the program reads the DTR line"),
+    basic(
+        "&F",
+        &[number("profile", 0, 0)],
+        "what AT&V shows is the factory's again",
+        general::restore_factory,
     ),
-    register(
-        "S4",
-        &[number("octet", 0, 127)],
-        "the octet behind it in answers",
-        general::read_s4,
-        general::write_s4,
-    ),
-    register(
-        "S5",
-        &[number("octet", 0, 127)],
-        "the octet that takes one back",
-        general::read_s5,
-        general::write_s5,
-    ),
-    basic("&C", &[number("mode", 0, 2)], "accepted; the program drives the DCD line", general::accept),
-    basic("&D", &[number("mode", 0, 2)], "accepted; the program reads the DTR line", general::accept),
+    basic("&V", &[number("profile", 0, 0)], "shows what AT&W stores", general::say_profile),
+    basic("&W", &[number("profile", 0, 0)], "stores it, for ATZ and power-on", general::store_profile),
+    basic("Z", &[number("profile", 0, 0)], "what AT&V shows is as AT&W stored it", general::restore_profile),
+    basic("H", &[number("mode", 0, 0)], "accepted; there is no call", general::accept),
+    basic("I", &[number("value", 0, 255)], "who made the modem, and its numbers", general::say_identity),
+    answer("+CLAC", general::list_commands, "lists every command", "27.007 §8.37"),
     Command {
-        name: "+CLAC",
-        summary: "lists every command",
-        source: "27.007 §8.37",
-        execute: Some(general::list_commands),
+        execute: Some(general::reset),
+        ..kept(
+            "+CMEE",
+            &[number("mode", 0, 2)],
+            &["0"],
+            "(0-2)",
+            "how errors of 27.007 commands are told: 0 ERROR, 1 by number, 2 in words",
+            "27.007 §9.1",
+        )
+    },
+    kept("+FCLASS", &[number("class", 0, 0)], &["0"], "(0)", "kept; there is no fax", "V.250 §6.5"),
+    answer("+CGMI", general::say_manufacturer, "who made the modem", "27.007 §5.1"),
+    answer("+GMI", general::say_manufacturer, "who made the modem", "V.250 §6.1.4"),
+    answer("+CGMM", general::say_model, "its model", "27.007 §5.2"),
+    answer("+GMM", general::say_model, "its model", "V.250 §6.1.5"),
+    answer("+CGMR", general::say_revision, "its revision", "27.007 §5.3"),
+    answer("+GMR", general::say_revision, "its revision", "V.250 §6.1.6"),
+    answer("+CGSN", general::say_imei, "its IMEI", "27.007 §5.4"),
+    answer("+GSN", general::say_imei, "its IMEI", "V.250 §6.1.7"),
+    answer("+CIMI", general::say_imsi, "the subscriber's IMSI", "27.007 §5.6"),
+    answer("+CICCID", general::say_iccid, "the SIM card's number", "commands.md §5"),
+    Command {
+        values: &["+CGSM", "+DS", "+ES"],
+        ..answer("+GCAP", general::say_values, "what the modem can do", "V.250 §6.1.9")
+    },
+    Command {
+        test: Some("(0-3),(0-100)"),
+        values: &["0", "100", "4.100V"],
+        ..answer("+CBC", general::say_values, "the battery: full", "27.007 §8.4")
+    },
+    Command {
+        name: "+CPIN",
+        summary: "the SIM card: ready, so no PIN is taken",
+        source: "27.007 §8.3",
+        read: Some(general::say_values),
+        write: Some((&[text("pin", 4, 8), optional(text("new pin", 4, 8))], general::refuse)),
+        values: &["READY"],
         ..ROW
     },
     Command {
-        name: "+CMEE",
-        summary: "how errors of 27.007 commands are told",
-        source: "27.007 §9.1",
-        test: Some("(0-2)"),
-        read: Some(general::read_cmee),
-        write: Some((&[number("mode", 0, 2)], general::write_cmee)),
+        execute: Some(general::reset),
+        ..kept(
+            "+CSCS",
+            &[word_of("charset", &["IRA", "GSM", "UCS2"])],
+            &["\"IRA\""],
+            "(\"IRA\",\"GSM\",\"UCS2\")",
+            "kept; mail commands have AT+SMTPBCH",
+            "27.007 §5.5",
+        )
+    },
+    kept(
+        "+CATR",
+        &[number("port", 0, 4)],
+        &["0"],
+        "(0-4)",
+        "kept; there is one port, and it hears all",
+        "commands.md §5",
+    ),
+    Command {
+        is_in_profile: false,
+        ..kept(
+            "+IPR",
+            &[number_of("rate", SPEEDS)],
+            &["115200"],
+            "(0,300,600,1200,2400,4800,9600,19200,38400,57600,115200,230400,460800,921600)",
+            "the line's speed from the final result code on; 0 is only kept",
+            "V.250 §6.2.10",
+        )
+    },
+    Command {
+        execute: Some(general::reset),
+        ..kept(
+            "+IFC",
+            &[number_of("modem by terminal", &[0, 2]), optional(number_of("terminal by modem", &[0, 2]))],
+            &["0", "0"],
+            "(0,2),(0,2)",
+            "kept; how the line is held up is the program's",
+            "V.250 §6.2.12",
+        )
+    },
+    Command {
+        execute: Some(general::reset),
+        ..kept(
+            "+ICF",
+            &[number("format", 1, 6), optional(number("parity", 0, 3))],
+            &["3", "3"],
+            "(1-6),(0-3)",
+            "kept; how octets are framed is the program's",
+            "V.250 §6.2.11",
+        )
+    },
+    kept(
+        "+CTZU",
+        &[number("mode", 0, 1)],
+        &["0"],
+        "(0,1)",
+        "kept; no network tells the time",
+        "27.007 §8.40",
+    ),
+    kept("+CTZR", &[number("mode", 0, 1)], &["0"], "(0,1)", "kept; no zone changes", "27.007 §8.41"),
+    Command {
+        name: "+CSQ",
+        summary: "the signal: good",
+        source: "27.007 §8.5",
+        test: Some("(0-31,99),(0-7,99)"),
+        execute: Some(network::say_signal),
+        values: &["22", "0"],
         ..ROW
     },
     Command {
-        name: "+FCLASS",
-        summary: "kept; there is no fax",
-        source: "V.250 §6.5",
-        test: Some("(0)"),
-        read: Some(general::read_fclass),
-        write: Some((&[number("class", 0, 0)], general::accept)),
+        name: "+CPSI",
+        summary: "the cell",
+        source: "commands.md §5",
+        read: Some(network::say_cell),
+        values: network::CELL,
         ..ROW
     },
+    Command {
+        read: Some(network::read_registration),
+        ..kept(
+            "+CREG",
+            &[number("mode", 0, 2)],
+            &["0"],
+            "(0-2)",
+            "registration: 1 and 2 tell of changes; 2 with the cell",
+            "27.007 §7.2",
+        )
+    },
+    Command {
+        read: Some(network::read_registration),
+        ..kept("+CGREG", &[number("mode", 0, 2)], &["0"], "(0-2)", "the same for packets", "27.007 §10.1.20")
+    },
+    Command {
+        read: Some(network::read_operator),
+        write: Some((
+            &[
+                number("mode", 0, 4),
+                optional(number("format", 0, 2)),
+                optional(text("operator", 1, 16)),
+                optional(number("technology", 0, 2)),
+            ],
+            network::select_operator,
+        )),
+        is_in_profile: false,
+        ..kept(
+            "+COPS",
+            &[],
+            &["0", "0"],
+            "(2,\"mailmodem\",\"mailmodem\",\"00101\",2),,(0-4),(0-2)",
+            "the operator: 0 automatic, 1 that one, 2 none, 3 only the format, 4 that one or automatic",
+            "27.007 §7.3",
+        )
+    },
+    Command {
+        write: Some((
+            &[number_of("level", &[0, 1, 4, 5, 6, 7]), optional(number("reset", 0, 1))],
+            network::set_functionality,
+        )),
+        is_in_profile: false,
+        ..kept(
+            "+CFUN",
+            &[],
+            &["1"],
+            "(0,1,4-7),(0,1)",
+            "1: full; 6, and 1,1: restarts; any other: without the network",
+            "27.007 §8.2",
+        )
+    },
+    Command {
+        read: Some(network::read_attachment),
+        write: Some((&[number("attached", 0, 1)], network::attach)),
+        is_in_profile: false,
+        ..kept("+CGATT", &[], &["1"], "(0,1)", "whether packets are served", "27.007 §10.1.9")
+    },
+    Command {
+        name: "+CGACT",
+        summary: "activates a context of +CGDCONT, or each",
+        source: "27.007 §10.1.10",
+        test: Some("(0,1)"),
+        read: Some(network::read_activation),
+        write: Some((&[number("active", 0, 1), optional(number("cid", 1, CONTEXTS_MAX))], network::activate)),
+        ..ROW
+    },
+    Command {
+        name: "+CGDCONT",
+        summary: "a PDP context; mail does not use it",
+        source: "27.007 §10.1.1",
+        read: Some(network::read_contexts),
+        write: Some((CONTEXT, network::write_context)),
+        ..ROW
+    },
+    Command {
+        is_in_profile: false,
+        ..kept(
+            "+CSOCKSETPN",
+            &[number("cid", 1, CONTEXTS_MAX)],
+            &["1"],
+            "(1-16)",
+            "which context mail opens",
+            "commands.md §5",
+        )
+    },
+    Command {
+        name: "+CSOCKAUTH",
+        summary: "how a context logs in; the two texts are kept as given, in whatever order",
+        source: "commands.md §5",
+        test: Some("(1-16),(0-3)"),
+        read: Some(network::read_authentication),
+        write: Some((
+            &[
+                number("cid", 1, CONTEXTS_MAX),
+                optional(number("type", 0, 3)),
+                optional(text("password", 0, 127)),
+                optional(text("user", 0, 127)),
+            ],
+            network::write_authentication,
+        )),
+        ..ROW
+    },
+    answer("+CRESET", power::restart, "switches the modem off and on", "commands.md §5"),
+    answer("+CPOF", power::switch_off, "switches the modem off", "commands.md §5"),
+    Command {
+        name: "+NETOPEN",
+        summary: "opens a TCP/IP session, which excludes mail",
+        source: "note §5",
+        read: Some(general::say_values),
+        write: Some((
+            &[word_of("type", &["TCP", "UDP"]), optional(number("port", 0, 65_535))],
+            conflicts::open_network,
+        )),
+        execute: Some(conflicts::open_network),
+        values: &["0"],
+        ..ROW
+    },
+    answer("+NETCLOSE", conflicts::close_network, "closes the TCP/IP session", "note §5"),
+    Command {
+        write: Some((&[number("on", 0, 1), optional(number("mode", 1, 3))], conflicts::switch_gps)),
+        is_in_profile: false,
+        ..kept("+CGPS", &[], &["0", "1"], "(0,1),(1-3)", "a GPS session, which excludes mail", "note §5")
+    },
+    answer("+CGPSINFO", conflicts::say_position, "where the modem is: it never finds out", "commands.md §6"),
+    mms("+CMMSINIT"),
+    mms("+CMMSTERM"),
+    mms("+CMMSCURL"),
+    mms("+CMMSPROTO"),
+    mms("+CMMSSENDCFG"),
+    mms("+CMMSEDIT"),
+    mms("+CMMSDOWN"),
+    mms("+CMMSDELFILE"),
+    mms("+CMMSSEND"),
+    mms("+CMMSRECP"),
+    mms("+CMMSCC"),
+    mms("+CMMSBCC"),
+    mms("+CMMSDELRECP"),
+    mms("+CMMSDELCC"),
+    mms("+CMMSDELBCC"),
+    mms("+CMMSRECV"),
+    mms("+CMMSVIEW"),
+    mms("+CMMSREAD"),
+    mms("+CMMSRDPUSH"),
+    mms("+CMMSUA"),
+    mms("+CMMSPROFILE"),
     Command {
         name: "+CCLK",
         summary: "the clock that mails are dated by",
@@ -390,17 +743,7 @@ pub static COMMANDS: &[Command] = &[
         summary: "the PDP context that mail opens",
         source: "note §3.1",
         read: Some(network::read_contexts),
-        write: Some((
-            &[
-                number("cid", 1, CONTEXTS_MAX),
-                optional(text("type", 0, 16)),
-                optional(text("apn", 0, 100)),
-                optional(text("address", 0, 64)),
-                optional(number("data compression", 0, 2)),
-                optional(number("header compression", 0, 4)),
-            ],
-            network::write_context,
-        )),
+        write: Some((CONTEXT, network::write_context)),
         ..ROW
     },
     Command {
@@ -411,6 +754,7 @@ pub static COMMANDS: &[Command] = &[
         read: Some(smtp::read_server),
         write: Some((&[text("server", 1, 128), optional(number("port", 1, 65_535))], smtp::write_server)),
         execute: Some(smtp::clear_server),
+        ..ROW
     },
     Command {
         name: "+SMTPAUTH",
@@ -423,6 +767,7 @@ pub static COMMANDS: &[Command] = &[
             smtp::write_authentication,
         )),
         execute: Some(smtp::clear_authentication),
+        ..ROW
     },
     Command {
         name: "+SMTPFROM",
@@ -449,6 +794,7 @@ pub static COMMANDS: &[Command] = &[
             smtp::write_recipient,
         )),
         execute: Some(smtp::clear_recipients),
+        ..ROW
     },
     Command {
         name: "+SMTPSUB",
@@ -479,6 +825,7 @@ pub static COMMANDS: &[Command] = &[
         read: Some(smtp::read_charset),
         write: Some((&[text("charset", 1, 30)], smtp::write_charset)),
         execute: Some(smtp::reset_charset),
+        ..ROW
     },
     Command {
         name: "+SMTPFILE",
@@ -488,6 +835,7 @@ pub static COMMANDS: &[Command] = &[
         read: Some(smtp::read_files),
         write: Some((&[number("index", 1, 10), optional(name("name"))], smtp::write_file)),
         execute: Some(smtp::clear_files),
+        ..ROW
     },
     Command {
         name: "+SMTPSEND",
@@ -520,6 +868,7 @@ pub static COMMANDS: &[Command] = &[
             pop3::write_account,
         )),
         execute: Some(pop3::clear_account),
+        ..ROW
     },
     Command {
         name: "+POP3IN",
@@ -603,6 +952,7 @@ pub static COMMANDS: &[Command] = &[
         read: Some(files::count),
         write: Some((&[number("which", 0, 2)], files::list)),
         execute: Some(files::list),
+        ..ROW
     },
     Command {
         name: "+FSLOCA",
@@ -627,8 +977,8 @@ mod tests {
         for (at, command) in COMMANDS.iter().enumerate() {
             assert_eq!(command.name, command.name.to_ascii_uppercase());
             assert!(COMMANDS.iter().skip(at + 1).all(|other| other.name != command.name), "{}", command.name);
-            assert_eq!(command.test.is_some(), command.name.starts_with('+'), "{}", command.name);
-            assert!(!command.forms().is_empty() && !command.summary.is_empty(), "{}", command.name);
+            assert_eq!(command.test.is_none(), command.is_basic(), "{}", command.name);
+            assert!(command.form_kinds().next().is_some() && !command.summary.is_empty(), "{}", command.name);
         }
     }
 

@@ -20,7 +20,7 @@ impl Modem {
             return Err("+SMTP: ONGOING");
         }
         let order = self.order(now).ok_or("+SMTP: PARAM ERROR")?;
-        if self.settings.require_pdp_context && !self.network.has_context() {
+        if !self.can_open_links() {
             return Err("+SMTP: NETWORK ERROR");
         }
         let link = self.new_link();

@@ -20,10 +20,11 @@ pub(crate) const MAIL_FOLDER: &str = "Email";
 impl Modem {
     /// AT+POP3IN: opens the link; the client logs in.
     pub(crate) fn begin_session(&mut self, now: Instant) -> Answer {
-        let Some(account) = self.inbox.account.clone().filter(|_| !self.inbox.is_open()) else {
+        let is_free = !self.inbox.is_open() && !self.excludes_mail();
+        let Some(account) = self.inbox.account.clone().filter(|_| is_free) else {
             return Answer::ERROR;
         };
-        if self.settings.require_pdp_context && !self.network.has_context() {
+        if !self.can_open_links() {
             self.terminal.say(&[NETWORK_ERROR]);
             return Answer::ERROR;
         }

@@ -1,0 +1,108 @@
+//! What hosts set and read back: the values that commands keep (commands.md §5).
+//!
+//! Not here: which commands keep values, and how long ([`crate::command::table`]), and what a value means, which the code
+//! knows that it means something to.
+
+use crate::command::table::{Arguments, COMMANDS, Command};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Values by command, each as its read form prints it.
+type Values = BTreeMap<&'static str, Vec<String>>;
+
+/// The values of every command that keeps some.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Those that are not the factory's.
+    set: Values,
+    /// What AT&W stored; nothing but another AT&W changes it.
+    profile: Values,
+}
+
+impl Kept {
+    /// What a command's read form prints behind its name.
+    pub(crate) fn text(&self, command: &Command) -> String {
+        self.values(command).join(",")
+    }
+
+    /// A command's value as a number.
+    pub(crate) fn number(&self, name: &str, at: usize) -> u32 {
+        let values = Command::named(name).map(|command| self.values(command)).unwrap_or_default();
+        values.get(at).and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// Keeps what was given. What was not stays as it was (V.250 §5.4.3.3), but a basic command's number is 0 then
+    /// (V.250 §5.3.1).
+    pub(crate) fn keep(&mut self, arguments: &Arguments) {
+        let command = arguments.command();
+        let mut values = self.values(command);
+        for (at, value) in values.iter_mut().enumerate() {
+            match arguments.printed(at) {
+                Some(given) => *value = given,
+                None if command.is_basic() => "0".clone_into(value),
+                None => {}
+            }
+        }
+        self.set.insert(command.name, values);
+    }
+
+    /// Sets one of a command's values, when it is not just what its write form was given.
+    pub(crate) fn set(&mut self, name: &'static str, at: usize, number: u32) {
+        let mut values = Command::named(name).map(|command| self.values(command)).unwrap_or_default();
+        if let Some(value) = values.get_mut(at) {
+            *value = number.to_string();
+            self.set.insert(name, values);
+        }
+    }
+
+    /// Back to the factory's.
+    pub(crate) fn reset(&mut self, command: &Command) {
+        self.set.remove(command.name);
+    }
+
+    /// AT&W.
+    pub(crate) fn store(&mut self) {
+        self.profile = self.set.clone();
+        self.profile.retain(|name, _| is_in_profile(name));
+    }
+
+    /// ATZ: what AT&W stored, or the factory's.
+    pub(crate) fn restore(&mut self) {
+        self.restore_factory();
+        for (&name, values) in &self.profile {
+            if let Entry::Vacant(vacant) = self.set.entry(name) {
+                vacant.insert(values.clone());
+            }
+        }
+    }
+
+    /// AT&F. What AT&W stored stays stored.
+    pub(crate) fn restore_factory(&mut self) {
+        self.set.retain(|name, _| !is_in_profile(name));
+    }
+
+    /// The power comes on.
+    pub(crate) fn power_on(&mut self) {
+        self.set.clear();
+        self.restore();
+    }
+
+    /// AT&V: each command that AT&W stores, with its values.
+    pub(crate) fn profile_text(&self) -> String {
+        let stored = COMMANDS.iter().filter(|command| command.is_in_profile);
+        let texts: Vec<String> =
+            stored.map(|command| format!("{}: {}", command.name, self.text(command))).collect();
+        texts.join("; ")
+    }
+
+    fn values(&self, command: &Command) -> Vec<String> {
+        match self.set.get(command.name) {
+            Some(values) => values.clone(),
+            None => command.values.iter().map(|&value| value.to_owned()).collect(),
+        }
+    }
+}
+
+fn is_in_profile(name: &str) -> bool {
+    Command::named(name).is_some_and(|command| command.is_in_profile)
+}

@@ -1,0 +1,97 @@
+//! Switching on and off, and whether there is a network (commands.md §5).
+//!
+//! Not here: the commands that do it ([`crate::command`]).
+
+use super::{Activity, Modem, Output, TypeAhead, Urcs};
+use crate::command::Power;
+use crate::command::network::Network;
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+use crate::terminal::Code;
+use crate::terminal::editor::Editor;
+use mail::machine::{Input as LinkInput, Instant};
+
+/// What a module says as it comes up, when its owner wants to hear it.
+const BOOT_URCS: [&str; 4] = ["START", "+CPIN: READY", "SMS DONE", "PB DONE"];
+
+impl Modem {
+    /// Says OK and goes off. Everything but the clock, the files, and what AT&W stored is forgotten.
+    pub(super) fn go_off(&mut self, power: Power) {
+        self.finish(Code::Ok);
+        self.flush();
+        self.stop_sending();
+        self.stop_session();
+        self.outbox = Outbox::new();
+        self.inbox = Inbox::default();
+        self.network = Network::default();
+        self.files.power_on();
+        self.reading = None;
+        self.type_ahead = TypeAhead::default();
+        self.last_line = Vec::new();
+        self.urcs = Urcs::default();
+        self.terminal.editor = Editor::default();
+        match power {
+            Power::Restart => self.boot(),
+            Power::Off => {
+                self.activity = Activity::Off;
+                self.outputs.push_back(Output::PoweredOff);
+            }
+        }
+    }
+
+    pub(super) fn on_power_key(&mut self) {
+        if matches!(self.activity, Activity::Off) {
+            self.boot();
+        }
+    }
+
+    /// The power comes on.
+    pub(super) fn boot(&mut self) {
+        self.activity = Activity::Ready;
+        self.kept.power_on();
+        self.terminal.configure(&self.kept);
+        self.tell_speed();
+        if self.settings.boot_urcs {
+            for line in BOOT_URCS {
+                self.terminal.say(&[line]);
+            }
+            self.flush();
+        }
+    }
+
+    /// Has the line's speed changed, if AT+IPR wants another.
+    pub(super) fn tell_speed(&mut self) {
+        let speed = self.kept.number("+IPR", 0);
+        if std::mem::replace(&mut self.speed, speed) != speed && speed != 0 {
+            self.flush();
+            self.outputs.push_back(Output::Speed(speed));
+        }
+    }
+
+    /// Whether there is a network: AT+CFUN has not switched it off, nor AT+COPS left it.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.kept.number("+CFUN", 0) == 1 && self.kept.number("+COPS", 0) != 2
+    }
+
+    /// Whether mail finds a way out.
+    pub(crate) fn can_open_links(&self) -> bool {
+        self.is_registered() && (self.network.has_context() || !self.settings.require_pdp_context)
+    }
+
+    /// The network is gone, and every link with it.
+    pub(crate) fn cut_links(&mut self, now: Instant) {
+        if let Some(link) = self.sending_link() {
+            self.outputs.push_back(Output::Close(link));
+            self.on_sending_link(LinkInput::Closed, now);
+        }
+        if let Some(link) = self.session_link() {
+            self.outputs.push_back(Output::Close(link));
+            self.on_session_link(LinkInput::Closed, now);
+        }
+    }
+
+    /// Whether the e-mail application is busy: a mail is being sent, or a POP3 session is open (note §5).
+    pub(crate) const fn is_mailing(&self) -> bool {
+        self.outbox.is_sending() || self.inbox.is_open()
+    }
+}
