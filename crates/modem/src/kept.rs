@@ -55,11 +55,6 @@ impl Kept {
         }
     }
 
-    /// Back to the factory's.
-    pub(crate) fn reset(&mut self, command: &Command) {
-        self.set.remove(command.name);
-    }
-
     /// AT&W.
     pub(crate) fn store(&mut self) {
         self.profile = self.set.clone();

@@ -24,13 +24,6 @@ pub(super) fn keep(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answ
     Answer::OK
 }
 
-/// Back to the factory's.
-pub(super) fn reset(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    modem.kept.reset(arguments.command());
-    modem.terminal.configure(&modem.kept);
-    Answer::OK
-}
-
 /// Says what the command keeps, or always says.
 pub(super) fn say_values(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
     let line = values_line(modem, arguments.command());

@@ -467,17 +467,14 @@ pub static COMMANDS: &[Command] = &[
     basic("H", &[number("mode", 0, 0)], "accepted; there is no call", general::accept),
     basic("I", &[number("value", 0, 255)], "who made the modem, and its numbers", general::say_identity),
     answer("+CLAC", general::list_commands, "lists every command", "27.007 §8.37"),
-    Command {
-        execute: Some(general::reset),
-        ..kept(
-            "+CMEE",
-            &[number("mode", 0, 2)],
-            &["0"],
-            "(0-2)",
-            "how errors of 27.007 commands are told: 0 ERROR, 1 by number, 2 in words",
-            "27.007 §9.1",
-        )
-    },
+    kept(
+        "+CMEE",
+        &[number("mode", 0, 2)],
+        &["0"],
+        "(0-2)",
+        "how errors of 27.007 commands are told: 0 ERROR, 1 by number, 2 in words",
+        "27.007 §9.1",
+    ),
     kept("+FCLASS", &[number("class", 0, 0)], &["0"], "(0)", "kept; there is no fax", "V.250 §6.5"),
     answer("+CGMI", general::say_manufacturer, "who made the modem", "27.007 §5.1"),
     answer("+GMI", general::say_manufacturer, "who made the modem", "V.250 §6.1.4"),
@@ -507,17 +504,14 @@ pub static COMMANDS: &[Command] = &[
         values: &["READY"],
         ..ROW
     },
-    Command {
-        execute: Some(general::reset),
-        ..kept(
-            "+CSCS",
-            &[word_of("charset", &["IRA", "GSM", "UCS2"])],
-            &["\"IRA\""],
-            "(\"IRA\",\"GSM\",\"UCS2\")",
-            "kept; mail commands have AT+SMTPBCH",
-            "27.007 §5.5",
-        )
-    },
+    kept(
+        "+CSCS",
+        &[word_of("charset", &["IRA", "GSM", "UCS2"])],
+        &["\"IRA\""],
+        "(\"IRA\",\"GSM\",\"UCS2\")",
+        "kept; mail commands have AT+SMTPBCH",
+        "27.007 §5.5",
+    ),
     kept(
         "+CATR",
         &[number("port", 0, 4)],
@@ -537,28 +531,22 @@ pub static COMMANDS: &[Command] = &[
             "V.250 §6.2.10",
         )
     },
-    Command {
-        execute: Some(general::reset),
-        ..kept(
-            "+IFC",
-            &[number_of("modem by terminal", &[0, 2]), optional(number_of("terminal by modem", &[0, 2]))],
-            &["0", "0"],
-            "(0,2),(0,2)",
-            "kept; how the line is held up is the program's",
-            "V.250 §6.2.12",
-        )
-    },
-    Command {
-        execute: Some(general::reset),
-        ..kept(
-            "+ICF",
-            &[number("format", 1, 6), optional(number("parity", 0, 3))],
-            &["3", "3"],
-            "(1-6),(0-3)",
-            "kept; how octets are framed is the program's",
-            "V.250 §6.2.11",
-        )
-    },
+    kept(
+        "+IFC",
+        &[number_of("modem by terminal", &[0, 2]), optional(number_of("terminal by modem", &[0, 2]))],
+        &["0", "0"],
+        "(0,2),(0,2)",
+        "kept; how the line is held up is the program's",
+        "V.250 §6.2.12",
+    ),
+    kept(
+        "+ICF",
+        &[number("format", 1, 6), optional(number("parity", 0, 3))],
+        &["3", "3"],
+        "(1-6),(0-3)",
+        "kept; how octets are framed is the program's",
+        "V.250 §6.2.11",
+    ),
     kept(
         "+CTZU",
         &[number("mode", 0, 1)],

@@ -21,15 +21,35 @@ impl Modem {
         self.flush();
         self.stop_sending();
         self.stop_session();
-        self.outbox = Outbox::new();
-        self.inbox = Inbox::default();
-        self.network = Network::default();
-        self.files.power_on();
-        self.reading = None;
-        self.type_ahead = TypeAhead::default();
-        self.last_line = Vec::new();
-        self.urcs = Urcs::default();
-        self.terminal.editor = Editor::default();
+        // Each field by name, so that none is forgotten.
+        let Self {
+            settings: _,
+            kept: _,
+            clock: _,
+            speed: _,
+            links_opened: _,
+            mails_composed: _,
+            outputs: _,
+            activity: _,
+            terminal,
+            network,
+            files,
+            outbox,
+            inbox,
+            reading,
+            type_ahead,
+            last_line,
+            urcs,
+        } = self;
+        terminal.editor = Editor::default();
+        *network = Network::default();
+        files.power_on();
+        *outbox = Outbox::new();
+        *inbox = Inbox::default();
+        *reading = None;
+        *type_ahead = TypeAhead::default();
+        *last_line = Vec::new();
+        *urcs = Urcs::default();
         match power {
             Power::Restart => self.boot(),
             Power::Off => {
