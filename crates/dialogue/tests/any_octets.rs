@@ -84,6 +84,18 @@ const PIECES: &[&str] = &[
     "+FSLS",
     "+CLAC",
     "+CCLK=\"10/02/02,10:00:00",
+    "+NETOPEN",
+    "+NETCLOSE",
+    "+CREG=1",
+    "+CFUN=4",
+    "+CFUN=1",
+    "+CMEE=2",
+    "+CPIN=\"1234\"",
+    "+IPR=9600",
+    "+CRESET",
+    "&W",
+    "&F",
+    "Z",
     "ATE1Q0V1\r",
 ];
 
@@ -133,6 +145,12 @@ fn commands() -> impl Strategy<Value = String> {
         "+CMEE=1",
         "&C1",
         "S0=0",
+        "&V",
+        "I",
+        "+CREG=2",
+        "+CGATT=0",
+        "+CGPS=0",
+        "+IPR=9600",
     ];
     let invalid = vec![
         "+NOSUCH",
@@ -144,6 +162,8 @@ fn commands() -> impl Strategy<Value = String> {
         "*",
         "&",
         "+SMTPFILE=1,\"none\"",
+        "+CPIN=\"1234\"",
+        "+CGACT=1,9",
     ];
     let garbage = "[ -~]{0,40}".prop_map(|text| format!("+{text}"));
     let one = prop_oneof![
@@ -216,7 +236,8 @@ fn mail() -> impl Strategy<Value = Typed> {
 
 /// Lines of the terminal, with echo off, so that all that is shown is the modem's own.
 fn final_codes(shown: &[u8]) -> usize {
-    shown.split(|&octet| octet == b'\n').filter(|line| matches!(*line, b"OK\r" | b"ERROR\r")).count()
+    let is_code = |line: &&[u8]| matches!(*line, b"OK\r" | b"ERROR\r") || line.starts_with(b"+CME ERROR: ");
+    shown.split(|&octet| octet == b'\n').filter(is_code).count()
 }
 
 /// Octets in portions, with pauses between.

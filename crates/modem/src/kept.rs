@@ -5,7 +5,6 @@
 
 use crate::command::table::{Arguments, COMMANDS, Command};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 /// Values by command, each as its read form prints it.
 type Values = BTreeMap<&'static str, Vec<String>>;
@@ -64,11 +63,7 @@ impl Kept {
     /// ATZ: what AT&W stored, or the factory's.
     pub(crate) fn restore(&mut self) {
         self.restore_factory();
-        for (&name, values) in &self.profile {
-            if let Entry::Vacant(vacant) = self.set.entry(name) {
-                vacant.insert(values.clone());
-            }
-        }
+        self.set.extend(self.profile.clone());
     }
 
     /// AT&F. What AT&W stored stays stored.
@@ -100,4 +95,67 @@ impl Kept {
 
 fn is_in_profile(name: &str) -> bool {
     Command::named(name).is_some_and(|command| command.is_in_profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::grammar::{CommandLine, Form};
+
+    fn keep(kept: &mut Kept, line: &str) {
+        let invocation = CommandLine::new(line.into()).unwrap().next_command().unwrap().unwrap();
+        let command = Command::named(&invocation.name).unwrap();
+        let arguments = match &invocation.form {
+            Form::Write(typed) => command.check(typed).unwrap().0,
+            _ => Arguments::none(command),
+        };
+        kept.keep(&arguments);
+    }
+
+    fn text(kept: &Kept, name: &str) -> String {
+        kept.text(Command::named(name).unwrap())
+    }
+
+    #[test]
+    fn what_is_omitted_stays_but_is_0_in_a_basic_command() {
+        let mut kept = Kept::default();
+        keep(&mut kept, "AT+IFC=2,2");
+        keep(&mut kept, "AT+IFC=0");
+        assert_eq!(text(&kept, "+IFC"), "0,2");
+        assert_eq!(kept.number("&D", 0), 2);
+        keep(&mut kept, "AT&D");
+        assert_eq!(kept.number("&D", 0), 0);
+    }
+
+    #[test]
+    fn a_profile_is_what_was_stored_and_nothing_else() {
+        let mut kept = Kept::default();
+        for line in ["ATX4", "AT+CFUN=4", "AT+CSCS=\"gsm\""] {
+            keep(&mut kept, line);
+        }
+        kept.store();
+        keep(&mut kept, "ATX2");
+        keep(&mut kept, "AT+IFC=2");
+        kept.restore();
+        assert_eq!(
+            ["X", "+CFUN", "+CSCS", "+IFC"].map(|name| text(&kept, name)),
+            ["4", "4", "\"GSM\"", "0,0"]
+        );
+        kept.restore_factory();
+        assert_eq!(["X", "+CFUN"].map(|name| text(&kept, name)), ["1", "4"]);
+        kept.power_on();
+        assert_eq!(["X", "+CFUN"].map(|name| text(&kept, name)), ["4", "1"]);
+    }
+
+    /// One value for each parameter that reads back, and each fits its parameter.
+    #[test]
+    fn the_factory_s_values_can_be_set() {
+        for command in COMMANDS.iter().filter(|command| command.is_in_profile) {
+            let mut kept = Kept::default();
+            let (factory, separator) = (kept.text(command), if command.is_basic() { "" } else { "=" });
+            let separator = if command.name.starts_with('S') { "=" } else { separator };
+            keep(&mut kept, &format!("AT{}{separator}{factory}", command.name));
+            assert_eq!(kept.text(command), factory, "{}", command.name);
+        }
+    }
 }
