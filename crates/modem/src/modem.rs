@@ -177,7 +177,7 @@ struct Urcs {
 }
 
 impl Modem {
-    /// Switches a modem on.
+    /// Switches a modem on. With `boot_urcs` it has something to show at once: [`Modem::poll`] tells.
     #[must_use]
     pub fn power_on(
         settings: Settings,
