@@ -2,10 +2,10 @@
 //!
 //! Not here: the port where its terminal plugs in, which calls [`Driver::typed`] and [`Driver::next`].
 
-use crate::limits::RECEIVED_OCTETS_MAX;
+use crate::limits::{POWER_OFF_MAX, RECEIVED_OCTETS_MAX};
 use crate::link::{Event, Link, Stopwatch};
 use crate::network::{Dialling, Network};
-use mail::machine::Input as LinkInput;
+use mail::machine::{Input as LinkInput, Instant};
 use modem::clock::Calendar;
 use modem::drive::Drive;
 use modem::modem::{Expects, Input, LinkId, Modem, Obstacle, Output};
@@ -24,6 +24,8 @@ pub struct Driver {
     /// Lent to the links; there only while there are any, since most modems are idle.
     buffer: Vec<u8>,
     notices: VecDeque<Notice>,
+    /// When a modem that is off comes on again.
+    power_on_at: Option<Instant>,
 }
 
 /// A link of the modem's, from the dialling on.
@@ -39,6 +41,8 @@ pub enum Notice {
     Show(Vec<u8>),
     /// Why a mail did not go: words for people, not for the terminal.
     Report(String),
+    /// The line's speed from here on, in bits per second: what was to be shown before is shown at the old one.
+    Speed(u32),
 }
 
 /// What happened on one of the lines.
@@ -59,12 +63,20 @@ impl Driver {
     ) -> Self {
         let watch = Stopwatch::start();
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
-        Self { modem, network, watch, lines: Vec::new(), buffer: Vec::new(), notices: VecDeque::new() }
+        let (lines, buffer, notices) = (Vec::new(), Vec::new(), VecDeque::new());
+        let mut driver = Self { modem, network, watch, lines, buffer, notices, power_on_at: None };
+        driver.carry_out();
+        driver
     }
 
     /// The terminal sent octets.
     pub fn typed(&mut self, octets: &[u8]) {
         self.tell(Input::Typed(octets));
+    }
+
+    /// The terminal has taken everything that was shown.
+    pub fn shown(&mut self) {
+        self.tell(Input::Shown);
     }
 
     /// What the terminal's next octets will be taken for.
@@ -98,6 +110,10 @@ impl Driver {
                     self.on_line(at, happened);
                 }
                 () = watch.reach(deadline) => self.tell(Input::DeadlinePassed),
+                () = watch.reach(self.power_on_at) => {
+                    self.power_on_at = None;
+                    self.tell(Input::PowerKey);
+                }
             }
         }
     }
@@ -137,10 +153,17 @@ impl Driver {
     /// Tells the modem something, and does what it wants then.
     fn tell(&mut self, input: Input<'_>) {
         self.modem.handle(input, self.watch.now());
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         while let Some(output) = self.modem.poll() {
             match output {
                 Output::Show(octets) => self.notices.push_back(Notice::Show(octets)),
                 Output::Report(words) => self.notices.push_back(Notice::Report(words)),
+                Output::Speed(speed) => self.notices.push_back(Notice::Speed(speed)),
+                // Nobody can press the key of a modem that is a program; a host that could, waits for it to come on.
+                Output::PoweredOff => self.power_on_at = Some(self.watch.now() + POWER_OFF_MAX),
                 Output::Open { link, protocol, server, port } => {
                     self.lines.push((link, Line::Dialling(self.network.dial(protocol, server, port))));
                 }

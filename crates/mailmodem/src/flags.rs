@@ -28,6 +28,8 @@ pub enum Command {
     Console(ConsoleFlags),
     /// The sandbox's mail provider on real sockets, for other programs.
     Sandbox(SandboxFlags),
+    /// Plays dialogues: golden transcripts of a terminal and a modem, in memory and without waiting.
+    Play(PlayFlags),
     /// Prints the reference of the AT commands.
     Commands,
 }
@@ -70,6 +72,17 @@ pub struct SandboxFlags {
     /// Prints the names that mean trouble.
     #[arg(long)]
     pub troubles: bool,
+}
+
+/// What is to be played.
+#[derive(Debug, Args)]
+pub struct PlayFlags {
+    /// Dialogues, or directories of them (files that end in .at); dialogues/README.md tells how they are written
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Plays each with every octet alone too.
+    #[arg(long)]
+    pub octet_by_octet: bool,
 }
 
 impl Flags {

@@ -11,5 +11,6 @@ pub mod limits;
 pub mod link;
 pub mod maildir;
 pub mod network;
+pub mod play;
 pub mod port;
 pub mod provider;

@@ -59,3 +59,6 @@ pub const PENDING_WAIT: Duration = Duration::from_millis(300);
 
 /// Most octets of a staged file that are held before they are written.
 pub const STAGED_OCTETS_HELD_MAX: usize = 64 * 1024;
+
+/// How long a modem stays off that was switched off by AT+CPOF.
+pub const POWER_OFF_MAX: Duration = Duration::from_secs(10);

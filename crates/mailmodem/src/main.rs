@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::Parser as _;
 use mailmodem::flags::{Command, Flags, SandboxFlags};
-use mailmodem::{console, provider};
+use mailmodem::{console, play, provider};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
@@ -28,6 +28,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(&provider::troubles()),
         // Storing a mail waits for the disk; the other connections need not.
         Command::Sandbox(flags) => block_on(Builder::new_multi_thread(), provider::run(flags)),
+        Command::Play(flags) => play::run(&flags),
         Command::Commands => print(&modem::command::table::documentation()),
     }
 }

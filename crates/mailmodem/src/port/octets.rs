@@ -35,11 +35,16 @@ pub async fn run(
                     is_flushed = false;
                 }
                 Notice::Report(words) => tracing::warn!("{words}"),
+                // A pipe has none.
+                Notice::Speed(_) => {}
             },
             written = write_or_flush(&mut to_terminal, &shown), if !is_flushed => {
                 let octets = written?;
                 is_flushed = shown.is_empty();
                 shown.drain(..octets);
+                if is_flushed {
+                    driver.shown();
+                }
             }
             read = from_terminal.read(&mut typed), if !has_ended && shown.len() < SHOWN_OCTETS_MAX => {
                 match read? {

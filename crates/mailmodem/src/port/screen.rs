@@ -57,8 +57,13 @@ pub async fn run(
         tokio::select! {
             biased;
             notice = driver.next() => match notice {
-                Notice::Show(octets) => screen.show(octets, driver.expects()),
+                Notice::Show(octets) => {
+                    screen.show(octets, driver.expects());
+                    driver.shown();
+                }
                 Notice::Report(words) => remarks.push(words),
+                // A screen has none.
+                Notice::Speed(_) => {}
             },
             Some(file) = delivered.recv() => remarks.push(format!("delivered: {}", file.display())),
             typed = screen.typist.typed.recv(), if screen.is_asking => match typed {
