@@ -1,12 +1,13 @@
 """Mail out: the note's §3.2 and a mail of 10 MB, to aiosmtpd, parsed by Python's email package."""
 
+import asyncio
 import email
 import email.policy
 import hashlib
 import os
+import threading
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from modem import Modem
 
@@ -27,6 +28,16 @@ class Keeper:
 def authenticate(server, session, envelope, mechanism, data):
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"UserName", b"password")
     return AuthResult(success=good, handled=good, auth_data=data.login if good else None)
+
+
+def listen(keeper):
+    """Runs the server beside the test; returns the port that the machine chose."""
+    limit = 32 * 1024 * 1024
+    settings = dict(authenticator=authenticate, auth_require_tls=False, data_size_limit=limit, enable_SMTPUTF8=True)
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(loop.create_server(lambda: SMTP(keeper, loop=loop, **settings), "127.0.0.1", 0))
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return server.sockets[0].getsockname()[1]
 
 
 def sha256(octets):
@@ -55,79 +66,65 @@ def send(modem, keeper, files):
 
 def main():
     keeper = Keeper()
-    # A free port, chosen by the machine.
-    controller = Controller(
-        keeper,
-        hostname="127.0.0.1",
-        port=0,
-        authenticator=authenticate,
-        auth_require_tls=False,
-        data_size_limit=32 * 1024 * 1024,
-    )
-    controller._trigger_server = lambda: None
-    controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
+    port = listen(keeper)
     modem = Modem()
-    try:
-        for line in [
-            f'AT+SMTPSRV="127.0.0.1",{port}',
-            'AT+SMTPAUTH=1,"UserName","password"',
-            'AT+SMTPFROM="UserName@server.com","PresentName"',
-            'AT+SMTPRCPT=0,0,"ToAddr@server.com","ToName"',
-            'AT+SMTPRCPT=1,0,"CcAddr@server.com","CcName"',
-            'AT+SMTPRCPT=2,0,"BccAddr@server.com","BccName"',
-            'AT+SMTPSUB="First Email"',
-            'AT+SMTPBODY="This is the first Email!"',
-            "AT+FSCD=C:/Picture",
-        ]:
-            modem.must(line)
-        pictures = ["20100202_100006.jpg", "20100202_100016.jpg"]
-        assert modem.must("AT+FSLS") == ["+FSLS: FILES:", *pictures]
-        login, envelope, message = send(modem, keeper, pictures)
-        print("the note's mail:")
-        structure(message)
-        assert login == b"UserName"
-        assert envelope.mail_from == "UserName@server.com"
-        assert envelope.rcpt_tos == ["ToAddr@server.com", "CcAddr@server.com", "BccAddr@server.com"]
-        assert message["From"] == '"PresentName" <UserName@server.com>' or message["From"] == "PresentName <UserName@server.com>"
-        assert message["Subject"] == "First Email" and message["Bcc"] is None
-        assert [str(a) for a in message["To"].addresses] == ["ToName <ToAddr@server.com>"]
-        assert [str(a) for a in message["Cc"].addresses] == ["CcName <CcAddr@server.com>"]
-        text, *attachments = message.iter_parts()
-        assert text.get_content() == "This is the first Email!\n"
-        for name, part in zip(pictures, attachments, strict=True):
-            there = (modem.home / "drive-c" / "Picture" / name).read_bytes()
-            assert part.get_filename() == name and part.get_content_type() == "image/jpeg"
-            assert sha256(part.get_payload(decode=True)) == sha256(there)
+    for line in [
+        f'AT+SMTPSRV="127.0.0.1",{port}',
+        'AT+SMTPAUTH=1,"UserName","password"',
+        'AT+SMTPFROM="UserName@server.com","PresentName"',
+        'AT+SMTPRCPT=0,0,"ToAddr@server.com","ToName"',
+        'AT+SMTPRCPT=1,0,"CcAddr@server.com","CcName"',
+        'AT+SMTPRCPT=2,0,"BccAddr@server.com","BccName"',
+        'AT+SMTPSUB="First Email"',
+        'AT+SMTPBODY="This is the first Email!"',
+        "AT+FSCD=C:/Picture",
+    ]:
+        modem.must(line)
+    pictures = ["20100202_100006.jpg", "20100202_100016.jpg"]
+    assert modem.must("AT+FSLS") == ["+FSLS: FILES:", *pictures]
+    login, envelope, message = send(modem, keeper, pictures)
+    print("the note's mail:")
+    structure(message)
+    assert login == b"UserName"
+    assert envelope.mail_from == "UserName@server.com"
+    assert envelope.rcpt_tos == ["ToAddr@server.com", "CcAddr@server.com", "BccAddr@server.com"]
+    assert message["From"] == '"PresentName" <UserName@server.com>' or message["From"] == "PresentName <UserName@server.com>"
+    assert message["Subject"] == "First Email" and message["Bcc"] is None
+    assert [str(a) for a in message["To"].addresses] == ["ToName <ToAddr@server.com>"]
+    assert [str(a) for a in message["Cc"].addresses] == ["CcName <CcAddr@server.com>"]
+    text, *attachments = message.iter_parts()
+    assert text.get_content().splitlines() == ["This is the first Email!"]
+    for name, part in zip(pictures, attachments, strict=True):
+        there = (modem.home / "drive-c" / "Picture" / name).read_bytes()
+        assert part.get_filename() == name and part.get_content_type() == "image/jpeg"
+        assert sha256(part.get_payload(decode=True)) == sha256(there)
 
-        # Ten files of 10 MB in all, to the octet, of names and sizes that are no round figures.
-        sizes = [1, 57, 58, 32_768, 99_999, 1_000_003, 1_048_576, 2_000_000, 3_000_017]
-        sizes.append(MEGABYTES_10 - sum(sizes))
-        contents = {f"file {index} é.bin": os.urandom(size) for index, size in enumerate(sizes)}
-        for name, octets in contents.items():
-            (modem.home / "drive-c" / "Picture" / name).write_bytes(octets)
-        hexed = {"{non-ascii}\"" + name.encode().hex() + "\"": name for name in contents}
-        modem.must('AT+SMTPRCPT=0,0,"ToAddr@server.com"')
-        modem.must('AT+SMTPSUB={non-ascii}"E6B58BE8AF95"')
-        modem.type(b"AT+SMTPBODY\r")
-        modem.hear([b">> "])
-        modem.type(".\r\n..\r\nGrüße\r\n.\r\n".encode() + b"\x1a")
-        modem.hear([b"\r\nOK\r\n"])
-        for index, name in enumerate(hexed, 1):
-            modem.must(f"AT+SMTPFILE={index},{name}")
-        assert modem.ask('AT+SMTPFILE=1,"20100202_100006.jpg"') == ["+SMTP: OVERSIZE", "ERROR"]
-        _, _, message = send(modem, keeper, [])
-        print("the mail of 10 MB:")
-        structure(message)
-        assert message["Subject"] == "测试"
-        text, *attachments = message.iter_parts()
-        assert text.get_content() == ".\n..\nGrüße\n.\n"
-        for (name, octets), part in zip(contents.items(), attachments, strict=True):
-            assert part.get_filename() == name
-            assert sha256(part.get_payload(decode=True)) == sha256(octets)
-        modem.close()
-    finally:
-        controller.stop()
+    # Ten files of 10 MB in all, to the octet, of names and sizes that are no round figures.
+    sizes = [1, 57, 58, 32_768, 99_999, 1_000_003, 1_048_576, 2_000_000, 3_000_017]
+    sizes.append(MEGABYTES_10 - sum(sizes))
+    contents = {f"file {index} é.bin": os.urandom(size) for index, size in enumerate(sizes)}
+    for name, octets in contents.items():
+        (modem.home / "drive-c" / "Picture" / name).write_bytes(octets)
+    hexed = {"{non-ascii}\"" + name.encode().hex() + "\"": name for name in contents}
+    modem.must('AT+SMTPRCPT=0,0,"ToAddr@server.com"')
+    modem.must('AT+SMTPSUB={non-ascii}"E6B58BE8AF95"')
+    modem.type(b"AT+SMTPBODY\r")
+    modem.hear([b">> "])
+    modem.type(".\r\n..\r\nGrüße\r\n.\r\n".encode() + b"\x1a")
+    modem.hear([b"\r\nOK\r\n"])
+    for index, name in enumerate(hexed, 1):
+        modem.must(f"AT+SMTPFILE={index},{name}")
+    assert modem.ask('AT+SMTPFILE=1,"20100202_100006.jpg"') == ["+SMTP: OVERSIZE", "ERROR"]
+    _, _, message = send(modem, keeper, [])
+    print("the mail of 10 MB:")
+    structure(message)
+    assert message["Subject"] == "测试"
+    text, *attachments = message.iter_parts()
+    assert text.get_content().splitlines() == [".", "..", "Grüße", "."]
+    for (name, octets), part in zip(contents.items(), attachments, strict=True):
+        assert part.get_filename() == name
+        assert sha256(part.get_payload(decode=True)) == sha256(octets)
+    modem.close()
     print("2 passed, 0 failed")
 
 
