@@ -1,5 +1,5 @@
 //! Commands that switch the modem off (commands.md §5). What that forgets, and what it keeps:
-//! [`Power`](super::Power) and where it is obeyed.
+//! [`super::Power`] and where it is obeyed.
 
 use super::table::Arguments;
 use super::{Answer, Power};
