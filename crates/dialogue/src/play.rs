@@ -1,7 +1,7 @@
 //! Plays a dialogue in a [`World`].
 
 use crate::script::{Act, BadScript, Content, Step, parse};
-use crate::world::{PowerOn, World};
+use crate::world::{DRIVE_OCTETS_MAX, PowerOn, World};
 use modem::clock::Calendar;
 use modem::drive::path::Path;
 use modem::drive::{Drive as _, Letter};
@@ -48,6 +48,8 @@ pub fn play(text: &str, manner: Manner) -> Result<(), Mismatch> {
         calendar: CALENDAR,
         first_mails: true,
         card: true,
+        drive_c_octets_max: DRIVE_OCTETS_MAX,
+        drive_d_octets_max: DRIVE_OCTETS_MAX,
         octet_by_octet: manner == Manner::OctetByOctet,
     };
     let (first, rest) = steps.split_at(steps.iter().take_while(|step| is_before_power_on(&step.act)).count());
@@ -94,6 +96,8 @@ fn prepare(power_on: &mut PowerOn, act: &Act) -> Result<(), String> {
                 "iccid" => settings.identity.iccid.clone_from(value),
                 "first_mails" => power_on.first_mails = flag()?,
                 "card" => power_on.card = flag()?,
+                "drive_c_octets_max" => power_on.drive_c_octets_max = number()?,
+                "drive_d_octets_max" => power_on.drive_d_octets_max = number()?,
                 _ => return Err(format!("no such setting: {key} = {value}")),
             }
         }
@@ -150,6 +154,18 @@ impl Player {
                 };
                 let (drive, file) = on_drive(path)?;
                 self.world.drive(drive).add_file(file, octets, CALENDAR.unix_s).map_err(words)?;
+            }
+            Act::Content(path, content) => {
+                let (drive, file) = on_drive(path)?;
+                let found = self.world.drive(drive).content(file).ok_or("there is no such file")?;
+                match content {
+                    Content::Octets(count) if found.len() == *count => {}
+                    Content::Text(text) if found == *text => {}
+                    Content::Octets(_) => return Err(format!("it is of {} octets", found.len())),
+                    Content::Text(text) => {
+                        return Err(format!("expected: {}\n      in it: {}", escaped(text), escaped(&found)));
+                    }
+                }
             }
             Act::Remove(path) => {
                 let path = absolute(path)?;

@@ -38,6 +38,8 @@ pub enum Act {
     Clock(String),
     /// `file`: a file is put on a drive.
     File(String, Content),
+    /// `content`: what is in a file on a drive.
+    Content(String, Content),
     /// `remove`: a file is taken off a drive.
     Remove(String),
     /// `card in|out`.
@@ -151,12 +153,12 @@ fn directive(text: &str) -> Option<Act> {
         }
         ("clock", _) => Act::Clock(rest.to_owned()),
         ("file", _) => {
-            let (path, content) = rest.split_once(' ')?;
-            let content = match content.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-                Some(text) => Content::Text(octets(text).ok()?),
-                None => Content::Octets(content.parse().ok()?),
-            };
-            Act::File(path.to_owned(), content)
+            let (path, content) = path_and_content(rest)?;
+            Act::File(path, content)
+        }
+        ("content", _) => {
+            let (path, content) = path_and_content(rest)?;
+            Act::Content(path, content)
         }
         ("remove", _) => Act::Remove(rest.to_owned()),
         ("card", "in") => Act::Card(true),
@@ -181,6 +183,17 @@ fn directive(text: &str) -> Option<Act> {
     })
 }
 
+fn path_and_content(text: &str) -> Option<(String, Content)> {
+    let quote = text.find(" \"").or_else(|| text.rfind(' '))?;
+    let (path, content) = text.split_at_checked(quote)?;
+    let content = content.trim();
+    let content = match content.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(text) => Content::Text(octets(text).ok()?),
+        None => Content::Octets(content.parse().ok()?),
+    };
+    Some((path.to_owned(), content))
+}
+
 fn duration(text: &str) -> Option<Duration> {
     if let Some(ms) = text.strip_suffix("ms") {
         return ms.parse().ok().map(Duration::from_millis);
@@ -188,7 +201,8 @@ fn duration(text: &str) -> Option<Duration> {
     text.strip_suffix('s')?.parse().ok().map(Duration::from_secs)
 }
 
-/// Text with escapes: `\r`, `\n`, `\\`, `\xHH`, and `\{x*512}` for 512 times what stands before the star.
+/// Text with escapes: `\r`, `\n`, `\\`, `\xHH`, and `\{x*512}` for 512 times what stands before the star, escapes
+/// included; a `#` in it is the number of the time, from 1.
 fn octets(text: &str) -> Result<Vec<u8>, String> {
     let mut all = Vec::new();
     let mut rest = text;
@@ -209,7 +223,8 @@ fn octets(text: &str) -> Result<Vec<u8>, String> {
                 let (what, times) =
                     escape.get(1..end).and_then(|s| s.rsplit_once('*')).ok_or("no * in \\{…}")?;
                 let times: usize = times.parse().map_err(|_| "no number behind the * in \\{…}")?;
-                (octets(what)?.repeat(times), end + 1)
+                let times = (1..=times).map(|time| octets(&what.replace('#', &time.to_string())));
+                (times.collect::<Result<Vec<_>, _>>()?.concat(), end + 1)
             }
             _ => return Err(format!("unknown escape: \\{escape}")),
         };
@@ -246,13 +261,24 @@ mod tests {
     fn repetition() {
         assert_eq!(octets("a\\{xy*3}b\\\\").unwrap(), b"axyxyxyb\\");
         assert_eq!(octets("\\{x\\r*2}").unwrap(), b"x\rx\r");
+        assert_eq!(octets("\\{# x\\n*3}").unwrap(), b"1 x\n2 x\n3 x\n");
+        assert!(octets("\\{\\q*3}").is_err());
     }
 
     #[test]
     fn what_is_no_step_is_told_with_its_line() {
-        for bad in
-            ["X: a", "wait", "wait 3", "file C:/a", "T: \\q", "T: \\x1", "M> \\{a*", "peer x", "mails a"]
-        {
+        for bad in [
+            "X: a",
+            "wait",
+            "wait 3",
+            "file C:/a",
+            "content C:/a",
+            "T: \\q",
+            "T: \\x1",
+            "M> \\{a*",
+            "peer x",
+            "mails a",
+        ] {
             assert_eq!(parse(&format!("T: AT\n{bad}")).unwrap_err().line, 2, "{bad}");
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::script::{Fate, Opening};
 
-/// Sizes of the drives.
+/// The size of each drive, unless told otherwise.
 pub const DRIVE_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
 /// What a modem is switched on with.
@@ -27,6 +27,10 @@ pub struct PowerOn {
     pub first_mails: bool,
     /// Whether a storage card is in.
     pub card: bool,
+    /// The size of drive C:.
+    pub drive_c_octets_max: u64,
+    /// The size of the storage card.
+    pub drive_d_octets_max: u64,
     /// Whether every octet, typed and received, comes alone.
     pub octet_by_octet: bool,
 }
@@ -64,10 +68,10 @@ impl World {
     /// Switches the modem on.
     #[must_use]
     pub fn new(power_on: PowerOn) -> Self {
-        let PowerOn { settings, calendar, first_mails, card, octet_by_octet } = power_on;
+        let PowerOn { settings, calendar, first_mails, card, octet_by_octet, .. } = power_on;
         let now = Instant::POWER_ON;
-        let drive_c = MemoryDrive::new(Letter::C.name_case(), DRIVE_OCTETS_MAX);
-        let drive_d = MemoryDrive::new(Letter::D.name_case(), DRIVE_OCTETS_MAX);
+        let drive_c = MemoryDrive::new(Letter::C.name_case(), power_on.drive_c_octets_max);
+        let drive_d = MemoryDrive::new(Letter::D.name_case(), power_on.drive_d_octets_max);
         let mailboxes = MemoryMailboxes::default();
         if first_mails {
             // Memory has room for them.

@@ -3,7 +3,7 @@
 
 use dialogue::play::CALENDAR;
 use dialogue::script::{Fate, Opening};
-use dialogue::world::{PowerOn, World};
+use dialogue::world::{DRIVE_OCTETS_MAX, PowerOn, World};
 use modem::settings::Settings;
 use peak_alloc::PeakAlloc;
 
@@ -38,6 +38,8 @@ fn what_is_typed_without_end_is_not_kept() {
         card: true,
         octet_by_octet: false,
         first_mails: false,
+        drive_c_octets_max: DRIVE_OCTETS_MAX,
+        drive_d_octets_max: DRIVE_OCTETS_MAX,
     });
     let mut most = Vec::new();
     let mut note = |world: &mut World, what: &'static str, octet| most.push((what, growth(world, octet)));
