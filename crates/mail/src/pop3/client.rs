@@ -119,7 +119,8 @@ pub struct Client {
     top: Top,
     state: State,
     lines: LineReader,
-    /// When something last arrived, or was asked.
+    /// When something was last asked, or a line or a piece of a text arrived: pieces of a line are no progress, or a
+    /// server could drip one for hours.
     progress: Instant,
     outputs: VecDeque<Output<Event>>,
 }
@@ -317,8 +318,8 @@ impl Client {
     }
 
     /// Takes octets from the server.
-    fn receive(&mut self, octets: &[u8]) {
-        let octets = self.read_text(octets);
+    fn receive(&mut self, octets: &[u8], now: Instant) {
+        let octets = self.read_text(octets, now);
         self.lines.push(octets);
         loop {
             match self.state {
@@ -329,7 +330,7 @@ impl Client {
                 }
                 State::Text(_) => {
                     let octets = self.lines.take_rest();
-                    let octets = self.read_text(&octets);
+                    let octets = self.read_text(&octets, now);
                     self.lines.push(octets);
                 }
                 _ => {}
@@ -339,6 +340,7 @@ impl Client {
                 Some(Line::TooLong) => return self.malformed(BadResponse::LineTooLong),
                 None => break,
             };
+            self.progress = now;
             self.on_line(&line);
         }
         if self.lines.is_swallowing() {
@@ -389,8 +391,11 @@ impl Client {
     }
 
     /// Takes what belongs to a text, if one is being read, and returns the octets behind it.
-    fn read_text<'o>(&mut self, octets: &'o [u8]) -> &'o [u8] {
+    fn read_text<'o>(&mut self, octets: &'o [u8], now: Instant) -> &'o [u8] {
         let State::Text(Text { request, reader, header }) = &mut self.state else { return octets };
+        if !octets.is_empty() {
+            self.progress = now;
+        }
         let request = *request;
         let allowed = header.as_ref().map_or(octets.len(), |(_, left)| octets.len().min(*left));
         let (wire, beyond) = octets.split_at_checked(allowed).unwrap_or((octets, &[]));
@@ -486,8 +491,7 @@ impl Machine for Client {
                 self.on_secured();
             }
             (_, Input::Received(octets)) if !octets.is_empty() && !matches!(self.state, State::Unopened) => {
-                self.progress = now;
-                self.receive(octets);
+                self.receive(octets, now);
             }
             (_, Input::DeadlinePassed) if self.deadline().is_some_and(|deadline| now >= deadline) => {
                 self.fail(self.awaited().map_or(Failure::NotOpened, Failure::Silent));

@@ -117,8 +117,12 @@ impl Modem {
         self.check_session()?;
         let Some(open) = self.inbox.open() else { return Err(Answer::ERROR) };
         open.client.request(request, now).map_err(|_busy| Answer::ERROR)?;
-        open.text = text;
         self.step_session(now);
+        // The client may have ended the session instead: half a line had come unasked.
+        self.check_session()?;
+        if let Some(open) = self.inbox.open() {
+            open.text = text;
+        }
         Ok(())
     }
 

@@ -65,7 +65,7 @@ pub enum Failure {
     /// The server ended the session while nothing was asked of it, in its own words.
     #[error("the server ended the session: {0}")]
     Released(Response),
-    /// Nothing arrived for [`IDLE_MAX`].
+    /// No line, and no piece of a text, arrived for [`IDLE_MAX`].
     #[error("no answer to {0} within {secs} s", secs = IDLE_MAX.as_secs())]
     Silent(Step),
     /// What arrived is not POP3. Without a step, nothing was asked.
