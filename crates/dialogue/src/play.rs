@@ -191,6 +191,7 @@ impl Player {
                 None => return Err("the modem has asked for no speed".to_owned()),
             },
             Act::PowerKey => self.world.press_power_key().ok_or("the modem is on")?,
+            Act::Terminal(takes) => self.world.set_terminal_takes(*takes),
             Act::Mails(recipient, count) => {
                 let held = self.world.mailboxes().mails_to(recipient).len();
                 if held != *count {

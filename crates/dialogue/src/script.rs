@@ -58,6 +58,8 @@ pub enum Act {
     Speed(u32),
     /// `power on`: the power key is pressed, while the modem is off.
     PowerKey,
+    /// `terminal stalls`, `terminal takes`: whether the terminal takes what is shown.
+    Terminal(bool),
     /// `mails`: how many mails the sandbox holds for a recipient.
     Mails(String, usize),
 }
@@ -160,7 +162,7 @@ fn directive(text: &str) -> Option<Act> {
             let (path, content) = path_and_content(rest)?;
             Act::Content(path, content)
         }
-        ("remove", _) => Act::Remove(rest.to_owned()),
+        ("remove", _) => Act::Remove(unescaped(rest)?),
         ("card", "in") => Act::Card(true),
         ("card", "out") => Act::Card(false),
         ("peer", "") => Act::Peer(Opening::Open),
@@ -175,6 +177,8 @@ fn directive(text: &str) -> Option<Act> {
         ("drain", "") => Act::Drain(true),
         ("speed", _) => Act::Speed(rest.parse().ok()?),
         ("power", "on") => Act::PowerKey,
+        ("terminal", "stalls") => Act::Terminal(false),
+        ("terminal", "takes") => Act::Terminal(true),
         ("mails", _) => {
             let (recipient, count) = rest.split_once(' ')?;
             Act::Mails(recipient.to_owned(), count.parse().ok()?)
@@ -191,7 +195,11 @@ fn path_and_content(text: &str) -> Option<(String, Content)> {
         Some(text) => Content::Text(octets(text).ok()?),
         None => Content::Octets(content.parse().ok()?),
     };
-    Some((path.to_owned(), content))
+    Some((unescaped(path)?, content))
+}
+
+fn unescaped(path: &str) -> Option<String> {
+    String::from_utf8(octets(path).ok()?).ok()
 }
 
 fn duration(text: &str) -> Option<Duration> {

@@ -52,6 +52,7 @@ pub struct World {
     connections: BTreeMap<LinkId, Connection>,
     scripted: Option<Scripted>,
     drains: bool,
+    terminal_takes: bool,
 }
 
 /// A server whose words are written down.
@@ -93,6 +94,7 @@ impl World {
             connections: BTreeMap::new(),
             scripted: None,
             drains: true,
+            terminal_takes: true,
         };
         world.settle();
         world
@@ -251,6 +253,15 @@ impl World {
         }
     }
 
+    /// Whether the terminal takes what is shown: the modem is told so, or not.
+    pub fn set_terminal_takes(&mut self, takes: bool) {
+        self.terminal_takes = takes;
+        if takes {
+            self.modem.handle(Input::Shown, self.now);
+            self.settle();
+        }
+    }
+
     fn scripted_link(&self) -> Option<LinkId> {
         self.scripted.as_ref().filter(|scripted| scripted.is_open)?.link
     }
@@ -270,7 +281,9 @@ impl World {
         match output {
             Output::Show(octets) => {
                 self.shown.extend_from_slice(&octets);
-                self.modem.handle(Input::Shown, self.now);
+                if self.terminal_takes {
+                    self.modem.handle(Input::Shown, self.now);
+                }
             }
             Output::Speed(speed) => self.speed = Some(speed),
             Output::PoweredOff => self.is_off = true,

@@ -2,7 +2,7 @@
 
 use dialogue::play::CALENDAR;
 use dialogue::script::{Fate, Opening};
-use dialogue::world::{PowerOn, World};
+use dialogue::world::{DRIVE_OCTETS_MAX, PowerOn, World};
 use modem::limits::TYPE_AHEAD_OCTETS_MAX;
 use modem::settings::Settings;
 use proptest::prelude::*;
@@ -25,6 +25,8 @@ fn world(octet_by_octet: bool) -> World {
         card: true,
         octet_by_octet,
         first_mails: false,
+        drive_c_octets_max: DRIVE_OCTETS_MAX,
+        drive_d_octets_max: DRIVE_OCTETS_MAX,
     })
 }
 

@@ -550,13 +550,24 @@ fn thirty_seconds_without_progress_at_every_step() {
 fn a_slow_server_is_no_silent_one() {
     let mut session = Session::logged_in();
     session.ask(Request::Retrieve(1));
-    for octet in ["+", "O", "K", "\r", "\n", "a", "\r", "\n", ".", "\r", "\n"] {
+    for piece in ["+OK\r\n", "a", "\r", "\n", ".", "\r", "\n"] {
         session.now = session.now + Duration::from_secs(29);
         session.tell(Input::DeadlinePassed);
-        session.hear(octet);
+        session.hear(piece);
     }
     assert_eq!(session.events(), [Event::Content(b"a\r\n".to_vec()), Event::ContentEnd]);
     assert_eq!(session.client.deadline(), None);
+}
+
+#[test]
+fn pieces_of_a_line_are_no_progress() {
+    let mut session = Session::logged_in();
+    session.ask(Request::Stat);
+    session.now = session.now + Duration::from_secs(29);
+    session.hear("+OK");
+    session.now = session.now + Duration::from_secs(1);
+    session.tell(Input::DeadlinePassed);
+    assert_eq!(session.failure(), Failure::Silent(Step::Request(Request::Stat)));
 }
 
 #[test]
