@@ -21,6 +21,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// What is measured, by the size of what is carried: the most memory that stood.
+type Run = fn(u64) -> Outcome<usize>;
+
 /// Sizes of what is carried.
 const SIZES: [u64; 3] = [1_000_000, 10_000_000, 100_000_000];
 
@@ -50,6 +53,16 @@ const ATTACHMENT: Mail = Mail {
     line: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4\r\n",
     end: "--b--\r\n.\r\n",
 };
+
+const ONE_LINE: Mail = Mail { head: "Subject: a line\r\n\r\n", line: "and on and on ", end: "\r\n.\r\n" };
+
+const HTML: Mail = Mail {
+    head: "Subject: a page\r\nContent-Type: text/html\r\n\r\n<html>",
+    line: "<p>A paragraph, and <b>another",
+    end: "</html>\r\n.\r\n",
+};
+
+const HEADER: Mail = Mail { head: "Subject: a header", line: "\r\n that goes on", end: "\r\n\r\n.\r\n" };
 
 impl Mail {
     /// How many lines make a mail of about so many octets.
@@ -82,8 +95,15 @@ struct Scene {
 fn main() -> Outcome<()> {
     let mut table = String::from("peak heap, kB         1 MB   10 MB  100 MB\n");
     let mut is_flat = true;
-    let runs: [(&str, fn(u64) -> Outcome<usize>); 4] =
-        [("send, attachment", send), ("get, attachment", get), ("get, text", get_text), ("read, text", read)];
+    let runs: [(&str, Run); 7] = [
+        ("send, attachment", send),
+        ("get, attachment", get),
+        ("get, text", |octets| get_alone(TEXT, octets)),
+        ("get, one line", |octets| get_alone(ONE_LINE, octets)),
+        ("get, HTML", |octets| get_alone(HTML, octets)),
+        ("get, header", |octets| get_alone(HEADER, octets)),
+        ("read, text", read),
+    ];
     for (name, run) in runs {
         let mut peaks = Vec::new();
         for size in SIZES {
@@ -129,9 +149,9 @@ fn get(octets: u64) -> Outcome<usize> {
     Ok(peak)
 }
 
-fn get_text(octets: u64) -> Outcome<usize> {
+fn get_alone(mail: Mail, octets: u64) -> Outcome<usize> {
     let directory = tempfile::tempdir()?;
-    measure(directory.path(), TEXT, octets, |scene| scene.get(1))
+    measure(directory.path(), mail, octets, |scene| scene.get(1))
 }
 
 fn read(octets: u64) -> Outcome<usize> {
