@@ -63,10 +63,19 @@ impl Clock {
 
     /// What +CCLK reads: `08/11/28,12:30:35+32`.
     pub(crate) fn read(&self, now: Instant) -> String {
-        let t = self.local(now);
+        let t = self.local(self.unix_s(now));
         let (month, zone) = (u8::from(t.month()), self.set_to.zone_quarters);
         let (year, day) = (t.year().rem_euclid(100), t.day());
         format!("{year:02}/{month:02}/{day:02},{:02}:{:02}:{:02}{zone:+03}", t.hour(), t.minute(), t.second())
+    }
+
+    /// Another time in the clock's zone, as +FSATTRI tells it: `2008/04/28 10:24:46 Mon`.
+    pub(crate) fn tell(&self, unix_s: i64) -> String {
+        let t = self.local(unix_s);
+        let weekday = t.weekday().to_string();
+        let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
+        let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+        format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02} {weekday:.3}")
     }
 
     /// Sets it as [`Calendar::parse`] reads a time. `None` for what is no time; nothing has changed then.
@@ -90,8 +99,8 @@ impl Clock {
         self.set_to.unix_s.saturating_add(run)
     }
 
-    fn local(&self, now: Instant) -> OffsetDateTime {
-        let utc = OffsetDateTime::from_unix_timestamp(self.unix_s(now)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    fn local(&self, unix_s: i64) -> OffsetDateTime {
+        let utc = OffsetDateTime::from_unix_timestamp(unix_s).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let zone = UtcOffset::from_whole_seconds(self.set_to.zone_quarters.saturating_mul(15 * 60));
         utc.checked_to_offset(zone.unwrap_or(UtcOffset::UTC)).unwrap_or(utc)
     }
@@ -114,6 +123,14 @@ mod tests {
         assert_eq!(read_back("08/11/28,12:30:35").as_deref(), Some("08/11/28,12:30:36+00"));
         let fresh = Clock::new(Calendar::UNSET, Instant::POWER_ON);
         assert_eq!(fresh.read(Instant::POWER_ON), "80/01/06,00:00:00+00");
+    }
+
+    #[test]
+    fn other_times_are_told_in_its_zone() {
+        let mut clock = Clock::new(Calendar::UNSET, Instant::POWER_ON);
+        clock.set(b"10/03/09,17:11:30+32", Instant::POWER_ON).unwrap();
+        assert_eq!(clock.tell(1_209_349_486), "2008/04/28 10:24:46 Mon");
+        assert_eq!(clock.tell(i64::MAX), "1970/01/01 08:00:00 Thu");
     }
 
     #[test]

@@ -11,8 +11,10 @@ mod pop3;
 mod power;
 mod smtp;
 pub mod table;
+mod transfer;
 
-use crate::modem::Modem;
+use crate::drive::DriveError;
+use crate::modem::{Modem, Transfer};
 use crate::terminal::{Code, Trouble};
 use mail::machine::Instant;
 use table::Arguments;
@@ -33,6 +35,10 @@ pub(crate) enum Answer {
     },
     /// It is done when something happens; see [`Job`].
     Await(Job),
+    /// It is done when this transfer is over, whose octets are to be typed behind the prompt.
+    AskOctets(Box<Transfer>),
+    /// It is done, and the last on its line; behind the final result code this transfer begins.
+    Then(Box<Transfer>),
     /// OK, and then the modem goes off; the rest of the line goes with it.
     Power(Power),
 }
@@ -62,8 +68,10 @@ pub(crate) enum Job {
     },
     /// AT+POP3HDR: a header.
     Header,
-    /// AT+POP3READ: the terminal, which takes a file.
+    /// AT+POP3READ, AT+CFTRANTX: the terminal, which takes a file.
     Reading,
+    /// AT+FSCOPY: the terminal, which takes the progress.
+    Copying,
 }
 
 impl Job {
@@ -92,6 +100,14 @@ impl Answer {
     /// A command of 27.007 can't be carried out.
     pub(crate) const fn trouble(trouble: Trouble) -> Self {
         Self::Finished(Code::Equipment(trouble))
+    }
+
+    /// OK if it was done, ERROR if the drive did not do it.
+    pub(crate) const fn ok_if_done(done: Result<(), DriveError>) -> Self {
+        match done {
+            Ok(()) => Self::OK,
+            Err(_) => Self::ERROR,
+        }
     }
 
     /// OK if it was done, ERROR if it could not be.

@@ -14,3 +14,4 @@ pub mod modem;
 mod outbox;
 pub mod settings;
 mod terminal;
+mod xmodem;

@@ -2,10 +2,12 @@
 //!
 //! Not here: what commands do ([`crate::command`]) and how mail travels ([`mail`]).
 
+mod copying;
 mod power;
 mod reading;
 mod sending;
 mod session;
+mod transfer;
 
 pub(crate) use session::MAIL_FOLDER;
 
@@ -23,9 +25,11 @@ use crate::settings::Settings;
 use crate::terminal::editor::Edit;
 use crate::terminal::grammar::{CommandLine, Form, Invocation};
 use crate::terminal::{Code, Terminal};
+use copying::Copying;
 use mail::machine::{Input as LinkInput, Instant};
 use reading::Reading;
 use std::collections::VecDeque;
+pub(crate) use transfer::Transfer;
 
 /// A connection of the modem's. Never used twice, so what arrives for one that is over finds nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +123,7 @@ pub struct Modem {
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
     reading: Option<Reading>,
+    copying: Option<Copying>,
     activity: Activity,
     type_ahead: TypeAhead,
     last_line: Vec<u8>,
@@ -140,6 +145,8 @@ enum Activity {
     Text(TextEntry, CommandLine),
     /// For later: a command is pending. Then the rest of its line.
     Waiting(Job, CommandLine),
+    /// Octets of a transfer; then the rest of the line that waits for its end, unless that has been answered.
+    Transfer(Box<Transfer>, Option<CommandLine>),
 }
 
 struct TextEntry {
@@ -196,6 +203,7 @@ impl Modem {
             outbox: Outbox::new(),
             inbox: Inbox::default(),
             reading: None,
+            copying: None,
             activity: Activity::Ready,
             type_ahead: TypeAhead::default(),
             last_line: Vec::new(),
@@ -213,12 +221,7 @@ impl Modem {
     /// Takes notice of what happened. Never fails, never blocks; any input is legal at any time.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
-            Input::Typed(octets) => {
-                for &octet in octets {
-                    self.typed(octet, now);
-                    self.show_urcs(now);
-                }
-            }
+            Input::Typed(octets) => self.typed(octets, now),
             Input::Link(link, input) if Some(link) == self.sending_link() => self.on_sending_link(input, now),
             Input::Link(link, input) if Some(link) == self.session_link() => self.on_session_link(input, now),
             Input::NotOpened(link, why) if Some(link) == self.sending_link() => {
@@ -233,12 +236,16 @@ impl Modem {
             Input::CardRemoved => {
                 self.on_card_removed_from_session(now);
                 self.files.remove_card();
+                self.on_card_removed_from_reading(now);
+                self.on_card_removed_from_copying(now);
+                self.on_card_removed_from_transfer(now);
             }
             Input::PowerKey => self.on_power_key(),
             Input::Shown => self.on_shown(now),
             Input::DeadlinePassed => {
                 self.on_sending_link(LinkInput::DeadlinePassed, now);
                 self.on_session_link(LinkInput::DeadlinePassed, now);
+                self.on_transfer_deadline(now);
             }
         }
         self.show_urcs(now);
@@ -263,7 +270,10 @@ impl Modem {
     pub fn deadline(&self) -> Option<Instant> {
         let urcs =
             (self.takes_lines() && !self.urcs.responses.is_empty()).then(|| self.urcs.since + URC_DELAY_MAX);
-        [self.sending_deadline(), self.session_deadline(), urcs].into_iter().flatten().min()
+        [self.sending_deadline(), self.session_deadline(), self.transfer_deadline(), urcs]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether nothing is under way: no command pending, no mail being sent, nothing to be said.
@@ -282,7 +292,7 @@ impl Modem {
         match self.activity {
             Activity::Ready => Expects::Line,
             Activity::Text(..) => Expects::Text,
-            Activity::Waiting(..) | Activity::Off => Expects::Nothing,
+            Activity::Waiting(..) | Activity::Transfer(..) | Activity::Off => Expects::Nothing,
         }
     }
 
@@ -290,7 +300,19 @@ impl Modem {
         matches!(self.activity, Activity::Ready)
     }
 
-    fn typed(&mut self, octet: u8, now: Instant) {
+    fn typed(&mut self, mut octets: &[u8], now: Instant) {
+        while let Some((&octet, rest)) = octets.split_first() {
+            octets = if self.is_transferring() {
+                self.typed_transfer(octets, now)
+            } else {
+                self.typed_octet(octet, now);
+                rest
+            };
+            self.show_urcs(now);
+        }
+    }
+
+    fn typed_octet(&mut self, octet: u8, now: Instant) {
         match &mut self.activity {
             Activity::Off => {}
             Activity::Ready => {
@@ -322,6 +344,8 @@ impl Modem {
                     self.stop_pending(&line, now);
                 }
             }
+            // Takes what is typed in portions.
+            Activity::Transfer(..) => {}
         }
     }
 
@@ -337,7 +361,7 @@ impl Modem {
                 Answer::Finished(Code::Ok) => {}
                 Answer::Finished(code) => break code,
                 Answer::AskText { octets_max, take } => {
-                    self.terminal.prompt();
+                    self.terminal.prompt(b">> ");
                     let entry = TextEntry { text: Vec::new(), octets_max, too_long: false, take };
                     self.activity = Activity::Text(entry, line);
                     return;
@@ -347,6 +371,18 @@ impl Modem {
                     return;
                 }
                 Answer::Power(power) => return self.go_off(power),
+                Answer::AskOctets(transfer) => {
+                    self.terminal.prompt(b">");
+                    return self.begin_transfer(transfer, Some(line), now);
+                }
+                Answer::Then(transfer) => match line.next_command() {
+                    Ok(None) => {
+                        self.terminal.finish(Code::Ok);
+                        return self.begin_transfer(transfer, None, now);
+                    }
+                    // Its answer would come among the octets of the transfer.
+                    Ok(Some(_)) | Err(_) => break Code::Error,
+                },
             }
         };
         self.finish(code);
@@ -432,7 +468,7 @@ impl Modem {
     fn pending_job_mut(&mut self) -> Option<&mut Job> {
         match &mut self.activity {
             Activity::Waiting(job, _) => Some(job),
-            Activity::Off | Activity::Ready | Activity::Text(..) => None,
+            Activity::Off | Activity::Ready | Activity::Text(..) | Activity::Transfer(..) => None,
         }
     }
 
@@ -458,12 +494,22 @@ impl Modem {
         self.terminal.editor.line_ended_with(line.last().copied());
     }
 
+    /// The terminal has taken what was shown.
+    fn on_shown(&mut self, now: Instant) {
+        let code = match self.pending_job_mut() {
+            Some(Job::Reading) => self.read_on(),
+            Some(Job::Copying) => self.copy_on(),
+            Some(_) | None => None,
+        };
+        if let Some(code) = code {
+            self.finish_pending(code, now);
+        }
+    }
+
     /// Takes what was typed meanwhile as if it were typed now. Each line that was lost gets its ERROR.
     fn take_up_type_ahead(&mut self, now: Instant) {
         let TypeAhead { octets, lost, .. } = std::mem::take(&mut self.type_ahead);
-        for octet in octets {
-            self.typed(octet, now);
-        }
+        self.typed(&octets, now);
         let Some(Lost { lines, in_line }) = lost else { return };
         match &mut self.activity {
             Activity::Off => {}
@@ -478,7 +524,7 @@ impl Modem {
             // Its end is among what was lost, or something of its middle.
             Activity::Text(entry, _) => entry.spoil(),
             // The last of what was kept is pending now, and what was lost still comes behind it.
-            Activity::Waiting(..) => self.type_ahead.lost = lost,
+            Activity::Waiting(..) | Activity::Transfer(..) => self.type_ahead.lost = lost,
         }
     }
 
@@ -519,7 +565,8 @@ pub enum Expects {
     Line,
     /// A text, ended by Ctrl-Z.
     Text,
-    /// Nothing now: a command is pending, and what is typed is kept for later.
+    /// Nothing that is read as text now: a command is pending, and what is typed is kept for later, or belongs to a file
+    /// that is being transferred.
     Nothing,
 }
 
@@ -529,7 +576,7 @@ impl Job {
         match self {
             Self::SmtpGreeting => Some(b"AT+SMTPSTOP"),
             Self::LogIn | Self::Ask | Self::List { .. } | Self::Header => Some(b"AT+POP3STOP"),
-            Self::Reading => None,
+            Self::Reading | Self::Copying => None,
         }
     }
 }

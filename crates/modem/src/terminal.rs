@@ -142,10 +142,10 @@ impl Terminal {
         }
     }
 
-    /// The prompt for a text.
-    pub(crate) fn prompt(&mut self) {
+    /// The prompt for a text or for octets.
+    pub(crate) fn prompt(&mut self, words: &[u8]) {
         self.line_end();
-        self.shown.extend_from_slice(b">> ");
+        self.show(words);
     }
 
     fn line_end(&mut self) {

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use super::table::Arguments;
-use crate::drive::{DriveError, Entry, Kind, Letter};
+use crate::drive::{DriveError, Entry, Kind, Letter, Space};
 use crate::modem::Modem;
 use mail::machine::Instant;
 
@@ -60,4 +60,58 @@ pub(super) fn read_location(modem: &mut Modem, _: &Arguments, _: Instant) -> Ans
 pub(super) fn write_location(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
     let drive = if arguments.number(0) == Some(1) { Letter::D } else { Letter::C };
     Answer::ok_if_some(modem.files.set_location(drive))
+}
+
+pub(super) fn make_folder(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let Some(folder) = arguments.text(0) else { return Answer::ERROR };
+    Answer::ok_if_done(modem.files.make_folder(folder))
+}
+
+pub(super) fn remove_folder(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let Some(folder) = arguments.text(0) else { return Answer::ERROR };
+    Answer::ok_if_done(modem.files.remove_folder(folder))
+}
+
+pub(super) fn delete(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    Answer::ok_if_done(match arguments.text(0) {
+        Some("*.*") => modem.files.remove_files(),
+        Some(file) => modem.files.remove_file(file),
+        None => return Answer::ERROR,
+    })
+}
+
+pub(super) fn rename(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let (Some(from), Some(to)) = (arguments.text(0), arguments.text(1)) else { return Answer::ERROR };
+    Answer::ok_if_done(modem.files.rename(from, to))
+}
+
+pub(super) fn attributes(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let path = arguments.text(0).and_then(|file| modem.files.path(file).ok());
+    let Some((octets, modified_s)) = path.and_then(|path| modem.files.attributes(&path).ok()) else {
+        return Answer::ERROR;
+    };
+    modem.terminal.say(&[format!("+FSATTRI: {octets}, {}", modem.clock.tell(modified_s))]);
+    Answer::OK
+}
+
+pub(super) fn memory(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    let mut drives = Vec::new();
+    for letter in [Letter::C, Letter::D] {
+        match modem.files.space(letter) {
+            Ok(Space { total, used }) => drives.push(format!("{letter}({total}, {used})")),
+            Err(DriveError::Gone) if letter == Letter::D => {}
+            Err(_) => return Answer::ERROR,
+        }
+    }
+    modem.terminal.say(&[format!("+FSMEM: {}", drives.join(", "))]);
+    Answer::OK
+}
+
+pub(super) fn copy(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
+    let (Some(from), Some(to)) = (arguments.text(0), arguments.text(1)) else { return Answer::ERROR };
+    modem.begin_copying(from, to)
+}
+
+pub(super) fn format_card(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    Answer::ok_if_done(modem.files.format_card())
 }

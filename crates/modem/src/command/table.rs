@@ -3,8 +3,8 @@
 //!
 //! Not here: what the commands do.
 
-use super::{Run, conflicts, files, general, network, pop3, power, smtp};
-use crate::limits::{BODY_OCTETS_MAX, CONTEXTS_MAX};
+use super::{Run, conflicts, files, general, network, pop3, power, smtp, transfer};
+use crate::limits::{BODY_OCTETS_MAX, CONTEXTS_MAX, FILE_OCTETS_MAX};
 use crate::terminal::grammar::{Argument, CommandLine, Form, Invocation};
 use std::fmt::Write as _;
 
@@ -950,6 +950,105 @@ pub static COMMANDS: &[Command] = &[
         read: Some(files::read_location),
         write: Some((&[number("drive", 0, 1)], files::write_location)),
         ..ROW
+    },
+    Command {
+        name: "+FSMKDIR",
+        summary: "makes a folder",
+        source: "commands.md §4",
+        write: Some((&[name("folder")], files::make_folder)),
+        ..ROW
+    },
+    Command {
+        name: "+FSRMDIR",
+        summary: "removes an empty folder",
+        source: "commands.md §4",
+        write: Some((&[name("folder")], files::remove_folder)),
+        ..ROW
+    },
+    Command {
+        name: "+FSDEL",
+        summary: "deletes a file, or every file of the current folder: *.*",
+        source: "commands.md §4",
+        write: Some((&[name("file")], files::delete)),
+        ..ROW
+    },
+    Command {
+        name: "+FSRENAME",
+        summary: "gives a file or folder another name; never replaces anything",
+        source: "commands.md §4",
+        write: Some((&[name("old"), name("new")], files::rename)),
+        ..ROW
+    },
+    Command {
+        name: "+FSATTRI",
+        summary: "a file's octets, and when it was last written",
+        source: "commands.md §4",
+        write: Some((&[name("file")], files::attributes)),
+        ..ROW
+    },
+    Command {
+        name: "+FSMEM",
+        summary: "octets that each drive may hold, and holds",
+        source: "commands.md §4",
+        read: Some(files::memory),
+        execute: Some(files::memory),
+        ..ROW
+    },
+    Command {
+        name: "+FSCOPY",
+        summary: "copies a file, telling how many per cent are done; never replaces anything",
+        source: "commands.md §4",
+        write: Some((&[name("from"), name("to")], files::copy)),
+        ..ROW
+    },
+    Command {
+        name: "+FSFMT",
+        summary: "empties the storage card, and makes its first folders",
+        source: "commands.md §4",
+        execute: Some(files::format_card),
+        ..ROW
+    },
+    Command {
+        name: "+CFTRANRX",
+        summary: "takes a file of so many octets, typed behind the prompt",
+        source: "commands.md §4",
+        write: Some((&[name("file"), number("length", 0, FILE_OCTETS_MAX)], transfer::take_octets)),
+        ..ROW
+    },
+    Command {
+        name: "+CFTRANTX",
+        summary: "shows a file in portions, each behind its count of octets",
+        source: "commands.md §4",
+        write: Some((&[name("file")], transfer::show_octets)),
+        ..ROW
+    },
+    Command {
+        name: "+CRXFILE",
+        summary: "receives a file by XMODEM",
+        source: "commands.md §4",
+        write: Some((&[name("file")], transfer::receive)),
+        ..ROW
+    },
+    Command {
+        name: "+CTXFILE",
+        summary: "sends a file by XMODEM, in blocks of 128 octets, or of 1024 (1)",
+        source: "commands.md §4",
+        write: Some((
+            &[name("file"), optional(number("kind", 0, 0)), optional(number("blocks", 0, 1))],
+            transfer::send,
+        )),
+        ..ROW
+    },
+    Command {
+        is_in_profile: false,
+        ..kept(
+            "+CMWAIT",
+            &[number("seconds", 0, 60)],
+            &["10"],
+            "(0-60)",
+            "how long an XMODEM transfer waits for the other side to begin; 0: as long as the protocol has it",
+            "commands.md §4",
+        )
     },
 ];
 

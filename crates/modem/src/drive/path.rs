@@ -116,9 +116,15 @@ impl Path {
     /// Whether both name the same place: on D: letter case is of no matter.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
+        self.names.len() == other.names.len() && self.is_or_holds(other)
+    }
+
+    /// Whether `other` is this place, or lies in it at any depth.
+    #[must_use]
+    pub fn is_or_holds(&self, other: &Self) -> bool {
         let case = self.drive.name_case();
         self.drive == other.drive
-            && self.names.len() == other.names.len()
+            && self.names.len() <= other.names.len()
             && self.names.iter().zip(&other.names).all(|(a, b)| case.key(a) == case.key(b))
     }
 
@@ -160,6 +166,27 @@ mod tests {
         assert_eq!(joined("C:/Picture", "../Audio").as_deref(), Some("C:/Audio/"));
         assert_eq!(joined("C:/Picture", "../../..").as_deref(), Some("C:/"));
         assert_eq!(joined("C:/Picture", "/Audio").as_deref(), Some("C:/Audio/"));
+    }
+
+    #[test]
+    fn places_and_what_lies_in_them() {
+        let path = |text: &str| Path::root(Letter::C).join(text).unwrap();
+        for (a, b, same, holds) in [
+            ("C:/a", "C:/a", true, true),
+            ("C:/a", "C:/A", false, false),
+            ("D:/a", "D:/A", true, true),
+            ("C:/a", "D:/a", false, false),
+            ("C:/a", "C:/a/b", false, true),
+            ("C:/a/b", "C:/a", false, false),
+            ("C:/a", "C:/ab", false, false),
+            ("C:/", "C:/a", false, true),
+        ] {
+            assert_eq!(
+                (path(a).is_same_as(&path(b)), path(a).is_or_holds(&path(b))),
+                (same, holds),
+                "{a} {b}"
+            );
+        }
     }
 
     #[test]

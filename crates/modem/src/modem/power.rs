@@ -37,6 +37,7 @@ impl Modem {
             outbox,
             inbox,
             reading,
+            copying,
             type_ahead,
             last_line,
             urcs,
@@ -47,6 +48,7 @@ impl Modem {
         *outbox = Outbox::new();
         *inbox = Inbox::default();
         *reading = None;
+        *copying = None;
         *type_ahead = TypeAhead::default();
         *last_line = Vec::new();
         *urcs = Urcs::default();

@@ -39,6 +39,8 @@ pub(crate) struct Editor {
     line: Vec<u8>,
     too_long: bool,
     after_line_end: bool,
+    /// Whether the terminal ends its lines with CRLF, as far as it has shown.
+    ends_in_pairs: bool,
 }
 
 impl Editor {
@@ -77,6 +79,17 @@ impl Editor {
     /// whoever takes that octet.
     pub(crate) const fn is_second_half_of_line_end(&mut self, octet: u8) -> bool {
         let second = self.after_line_end && octet == b'\n';
+        if self.after_line_end {
+            self.ends_in_pairs = second;
+        }
+        self.after_line_end = false;
+        second
+    }
+
+    /// The same, of the first octet that may be one of a file: an LF is the second half only from a terminal that ended
+    /// the line before so.
+    pub(crate) const fn is_second_half_before_file(&mut self, octet: u8) -> bool {
+        let second = self.after_line_end && self.ends_in_pairs && octet == b'\n';
         self.after_line_end = false;
         second
     }
