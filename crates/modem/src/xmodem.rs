@@ -79,6 +79,10 @@ fn opened(block: &[u8], check: Check) -> Option<(u8, &[u8])> {
 struct Cancels(usize);
 
 impl Cancels {
+    const fn is_half(&self) -> bool {
+        self.0 > 0
+    }
+
     /// Whether this octet makes them complete.
     fn push(&mut self, octet: u8) -> bool {
         self.0 = if octet == CAN { self.0 + 1 } else { 0 };
@@ -102,3 +106,6 @@ pub(crate) enum Failure {
     #[error("the file cannot be read or written")]
     File,
 }
+
+#[cfg(test)]
+mod tests;

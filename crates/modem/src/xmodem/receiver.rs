@@ -75,6 +75,10 @@ impl Receiver {
     /// Gives up, since the last [`Event`] could not be obeyed: what was to be said after it is not said.
     pub(crate) fn cancel(&mut self, failure: Failure) {
         self.outputs.clear();
+        self.fail(failure);
+    }
+
+    fn fail(&mut self, failure: Failure) {
         self.outputs.push_back(Output::Transmit(CANCEL.to_vec()));
         self.end(Err(failure));
     }
@@ -102,7 +106,7 @@ impl Receiver {
     fn ask_again(&mut self, now: Instant) {
         self.tries += 1;
         if self.tries > XMODEM_TRIES_MAX {
-            return self.cancel(if self.has_begun { Failure::TooManyTries } else { Failure::NotBegun });
+            return self.fail(if self.has_begun { Failure::TooManyTries } else { Failure::NotBegun });
         }
         self.ask(now);
     }
@@ -128,10 +132,13 @@ impl Receiver {
     }
 
     fn first_octet(&mut self, octet: u8, now: Instant) {
+        let after_cancel = self.cancels.is_half();
         if self.cancels.push(octet) {
             return self.end(Err(Failure::Cancelled));
         }
         match octet {
+            // The other half was damaged; this may be it.
+            _ if after_cancel => self.damaged(now),
             SOH => self.begin_block(SOH, SHORT_OCTETS, now),
             STX => self.begin_block(STX, LONG_OCTETS, now),
             EOT => {
@@ -172,13 +179,13 @@ impl Receiver {
             Some((number, _)) if self.has_begun && number == self.next.wrapping_sub(1) => {
                 self.tries += 1;
                 if self.tries > XMODEM_TRIES_MAX {
-                    return self.cancel(Failure::TooManyTries);
+                    return self.fail(Failure::TooManyTries);
                 }
                 self.say(ACK);
                 self.state = State::Between;
                 self.deadline = now + XMODEM_BLOCK_WAIT;
             }
-            Some(_) => self.cancel(Failure::OutOfOrder),
+            Some(_) => self.fail(Failure::OutOfOrder),
         }
     }
 
@@ -193,7 +200,7 @@ impl Receiver {
             State::Over => {}
             State::Between if !self.has_begun => {
                 if self.begin_by.is_some_and(|by| now >= by) {
-                    return self.cancel(Failure::NotBegun);
+                    return self.fail(Failure::NotBegun);
                 }
                 if self.check == Check::Crc && self.tries + 1 == XMODEM_CRC_ASKS {
                     self.check = Check::Sum;
