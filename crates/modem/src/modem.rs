@@ -377,7 +377,7 @@ impl Modem {
                 }
                 Answer::Then(transfer) => match line.next_command() {
                     Ok(None) => {
-                        self.terminal.finish(Code::Ok);
+                        self.finish(Code::Ok);
                         return self.begin_transfer(transfer, None, now);
                     }
                     // Its answer would come among the octets of the transfer.
