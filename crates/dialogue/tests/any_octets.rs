@@ -99,6 +99,21 @@ const PIECES: &[&str] = &[
     "&F",
     "Z",
     "ATE1Q0V1\r",
+    "AT+FSMKDIR=d\r",
+    "AT+FSCD=d;+FSRMDIR=d\r",
+    "AT+FSRENAME=a,b\r",
+    "AT+FSDEL=*.*\r",
+    "AT+FSCOPY=a,D:/a;+FSMEM\r",
+    "AT+FSFMT\r",
+    "AT+CFTRANRX=a,20\r\nAT\r",
+    "AT+CFTRANRX=a,2\r01",
+    "AT+CFTRANTX=a\r",
+    "AT+CRXFILE=a\r",
+    "AT+CTXFILE=a\r",
+    "\x06",
+    "\x15",
+    "\x18\x18",
+    "\x04\x04",
 ];
 
 fn octets(pieces: Vec<&'static str>) -> impl Strategy<Value = Vec<u8>> {

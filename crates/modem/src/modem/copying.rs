@@ -137,3 +137,87 @@ const fn unwritable(error: DriveError, drive: Letter) -> &'static str {
         _ => "WRITE FILE ERROR",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::Calendar;
+    use crate::drive::Letter;
+    use crate::drive::memory::MemoryDrive;
+    use crate::modem::{Input, Modem, Output};
+    use crate::settings::Settings;
+    use mail::machine::Instant;
+
+    const NOW: Instant = Instant::POWER_ON;
+    const LARGE: usize = 3 * 1024 * 1024;
+
+    /// A modem with a large file on the card, and its drives.
+    fn modem() -> (Modem, MemoryDrive, MemoryDrive) {
+        let drive = |letter: Letter| MemoryDrive::new(letter.name_case(), 4 * 1024 * 1024);
+        let (c, d) = (drive(Letter::C), drive(Letter::D));
+        d.add_file("a", &vec![b'x'; LARGE], 0).unwrap();
+        let card = Box::new(d.clone());
+        let modem =
+            Modem::power_on(Settings::default(), Box::new(c.clone()), Some(card), Calendar::UNSET, NOW);
+        (modem, c, d)
+    }
+
+    /// What is shown when this happens.
+    fn shown(modem: &mut Modem, input: Input<'_>) -> String {
+        modem.handle(input, NOW);
+        let mut shown = String::new();
+        while let Some(output) = modem.poll() {
+            if let Output::Show(octets) = output {
+                shown.push_str(&String::from_utf8(octets).unwrap());
+            }
+        }
+        shown
+    }
+
+    #[test]
+    fn a_copy_goes_on_when_its_progress_is_taken_and_others_have_their_turn() {
+        let (mut modem, c, _) = modem();
+        assert_eq!(
+            shown(&mut modem, Input::Typed(b"ATE0+FSCOPY=D:/a,b\r")),
+            "ATE0+FSCOPY=D:/a,b\r\r\n+FSCOPY: 0.0\r\n"
+        );
+        assert_eq!(shown(&mut modem, Input::Typed(b"AT\r")), "");
+        assert_eq!(shown(&mut modem, Input::Shown), "+FSCOPY: 33.3\r\n");
+        assert_eq!(shown(&mut modem, Input::DeadlinePassed), "");
+        assert_eq!(shown(&mut modem, Input::Shown), "+FSCOPY: 66.6\r\n");
+        assert_eq!(c.content("b"), None);
+        assert_eq!(shown(&mut modem, Input::Shown), "+FSCOPY: 100.0\r\n\r\nOK\r\n\r\nOK\r\n");
+        assert_eq!(c.content("b").map(|octets| octets.len()), Some(LARGE));
+        assert_eq!(shown(&mut modem, Input::Shown), "");
+    }
+
+    #[test]
+    fn a_copy_that_cannot_go_on_leaves_no_trace() {
+        let (mut modem, c, d) = modem();
+        shown(&mut modem, Input::Typed(b"AT+FSCOPY=D:/a,b\r"));
+        shown(&mut modem, Input::Shown);
+        c.add_file("other", &vec![b'x'; LARGE / 2], 0).unwrap();
+        shown(&mut modem, Input::Shown);
+        assert_eq!(shown(&mut modem, Input::Shown), "EFS HAVE NO ENOUGH MEMORY\r\n\r\nERROR\r\n");
+
+        shown(&mut modem, Input::Typed(b"AT+FSDEL=other;+FSCOPY=D:/a,b\r"));
+        shown(&mut modem, Input::Shown);
+        d.pull();
+        assert_eq!(shown(&mut modem, Input::CardRemoved), "SD CARD NOT PLUGGED IN\r\n\r\nERROR\r\n");
+        assert_eq!(c.content("b"), None);
+        assert_eq!(
+            shown(&mut modem, Input::Typed(b"ATE0+FSMEM\r")),
+            "ATE0+FSMEM\r\r\n+FSMEM: C:(4194304, 0)\r\n\r\nOK\r\n"
+        );
+    }
+
+    #[test]
+    fn a_file_shown_in_portions_ends_with_its_card() {
+        let (mut modem, _, d) = modem();
+        let first = shown(&mut modem, Input::Typed(b"ATE0+CFTRANTX=D:/a\r"));
+        assert!(first.contains("\r\n+CFTRANTX: DATA,8192\r\nxxx") && first.ends_with('x'));
+        assert!(shown(&mut modem, Input::Shown).starts_with("\r\n+CFTRANTX: DATA,8192\r\nxxx"));
+        d.pull();
+        assert_eq!(shown(&mut modem, Input::CardRemoved), "\r\nERROR\r\n");
+        assert_eq!(shown(&mut modem, Input::Shown), "");
+    }
+}

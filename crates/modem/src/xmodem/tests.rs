@@ -27,14 +27,10 @@ enum Fate {
     ComesTwice,
 }
 
-fn passes() -> impl Strategy<Value = Fate> {
-    Just(Fate::Passes)
-}
-
 /// Fates of blocks. What XMODEM cannot tell apart is left out: more damage than a check must find.
 fn fate_of_block() -> impl Strategy<Value = Fate> {
     prop_oneof![
-        8 => passes(),
+        8 => Just(Fate::Passes),
         1 => Just(Fate::IsLost),
         1 => (0..2000_usize, 1..=255_u8).prop_map(|(at, change)| Fate::IsDamaged(at, change)),
     ]
@@ -43,7 +39,7 @@ fn fate_of_block() -> impl Strategy<Value = Fate> {
 /// Fates of answers. An ACK that comes twice is one for the next block too, and a NAK that looks like one says that a
 /// block came; against that the protocol has nothing.
 fn fate_of_answer() -> impl Strategy<Value = Fate> {
-    prop_oneof![8 => passes(), 1 => Just(Fate::IsLost), 1 => Just(Fate::IsDamaged(0, b'?' ^ ACK))]
+    prop_oneof![8 => Just(Fate::Passes), 1 => Just(Fate::IsLost), 1 => Just(Fate::IsDamaged(0, b'?' ^ ACK))]
 }
 
 impl Fate {
@@ -190,7 +186,7 @@ fn checks_of_the_reference() {
     assert_eq!(opened(&[1, 1], Check::Crc), None);
 }
 
-/// Everything a machine does when it hears this in these portions, a second apart after each octet of `hears`.
+/// Everything a machine does when it hears this in these portions.
 fn transcript<M: Machine>(mut machine: M, octets: &[u8], portion: usize, early: bool) -> Vec<String>
 where
     M::Event: Debug,
