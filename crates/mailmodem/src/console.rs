@@ -5,7 +5,6 @@
 use crate::driver::Driver;
 use crate::flags::{ConsoleFlags, NetworkKind};
 use crate::home::Home;
-use crate::maildir::Maildirs;
 use crate::network::Network;
 use crate::port::{octets, screen};
 use anyhow::Context as _;
@@ -25,11 +24,11 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
     let network = match flags.network {
         NetworkKind::Real => Network::Real,
         NetworkKind::Sandbox => {
-            let maildirs = Maildirs::new(home.mail(), move |file| {
+            let maildirs = home.maildirs(move |file| {
                 tracing::info!(file = %file.display(), "delivered");
                 // The console may not want to know.
                 let _ = delivered_to.send(file.to_owned());
-            });
+            })?;
             Network::sandbox(Provider::new(maildirs, provider::Settings::default()))
         }
     };

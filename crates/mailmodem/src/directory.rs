@@ -15,7 +15,7 @@
 //! Not here: where the directory is, and whether it comes back. One that has been removed stays `Gone`.
 
 mod staging;
-mod tree;
+pub(crate) mod tree;
 
 use crate::limits::DRIVE_ENTRIES_MAX;
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};

@@ -2,11 +2,11 @@
 //!
 //! Not here: what the commands do.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A cellular module's e-mail application in software: AT commands in, real mail out.
+/// A cellular module's e-mail application in software: AT commands in, real mail out and in.
 ///
 /// Without a command it is `mailmodem console`.
 #[derive(Debug, Parser)]
@@ -59,10 +59,14 @@ pub enum NetworkKind {
 
 /// How the provider is set up.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["smtp", "pop3", "troubles"]).required(true).multiple(true)))]
 pub struct SandboxFlags {
     /// Takes mail by SMTP at this address; port 0 is any free one
-    #[arg(long, value_name = "ADDR:PORT", required_unless_present = "troubles")]
+    #[arg(long, value_name = "ADDR:PORT")]
     pub smtp: Option<SocketAddr>,
+    /// Lets mail be fetched by POP3 at this address; port 0 is any free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub pop3: Option<SocketAddr>,
     /// Where its mail is kept [default: the console's]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

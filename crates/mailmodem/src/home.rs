@@ -4,11 +4,12 @@
 
 use crate::directory::DirectoryDrive;
 use crate::limits::DRIVE_OCTETS_MAX;
-use crate::maildir::create_private_directory;
+use crate::maildir::{Maildirs, create_private_directory};
 use anyhow::Context as _;
 use etcetera::BaseStrategy as _;
 use modem::drive::path::Name;
 use modem::drive::{Drive, NameCase};
+use sandbox::first_mails;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,23 @@ impl Home {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.directory
+    }
+
+    /// The sandbox's Maildirs, in [`Self::mail`]; `on_delivery` is told of each file that appears. On the first start
+    /// there are two mails in them, of which it is not told.
+    ///
+    /// # Errors
+    /// Their directory cannot be made, or the first mails not be put there.
+    pub fn maildirs(&self, on_delivery: impl Fn(&Path) + Send + Sync + 'static) -> anyhow::Result<Maildirs> {
+        let directory = self.mail();
+        let is_new = !directory.exists();
+        create_private_directory(&directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        if is_new {
+            first_mails::deliver(&Maildirs::new(directory.clone(), |_| {}))
+                .with_context(|| format!("cannot put the first mails into {}", directory.display()))?;
+        }
+        Ok(Maildirs::new(directory, on_delivery))
     }
 
     /// Where the sandbox's Maildirs are.

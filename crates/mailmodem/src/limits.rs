@@ -45,6 +45,15 @@ pub const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Longest name of a mailbox's directory: what file systems commonly take.
 pub const MAILBOX_NAME_OCTETS_MAX: usize = 255;
 
+/// Longest trace lines of a mail that is delivered: both addresses as long as they may be, with room.
+pub const TRACE_OCTETS_MAX: usize = 1_024;
+
+/// Most Maildirs of one maildrop, those first in name order: each is open, and locked, while the session lasts.
+pub const MAILDROP_MAILBOXES_MAX: usize = 64;
+
+/// Most mails that one session sees, the oldest. The others are seen once those are gone.
+pub const MAILDROP_MAILS_MAX: usize = 10_000;
+
 /// How much of a mail is gathered before it is written to its file.
 pub const FILE_BUFFER_OCTETS: usize = 64 * 1024;
 

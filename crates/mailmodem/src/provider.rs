@@ -6,10 +6,11 @@ use crate::flags::SandboxFlags;
 use crate::home::Home;
 use crate::limits::{ACCEPT_REST, SANDBOX_CONNECTIONS_MAX, SANDBOX_GRACE};
 use crate::link::serve;
-use crate::maildir::Maildirs;
 use anyhow::Context as _;
 use sandbox::provider::{Provider, Service, Settings};
+use std::future::pending;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -30,28 +31,36 @@ pub fn troubles() -> String {
 }
 
 /// Serves until SIGINT or SIGTERM. Connections then have [`SANDBOX_GRACE`] to end by themselves; what is not wholly
-/// delivered by then leaves no trace.
+/// delivered by then leaves no trace, and what a session has only marked stays.
 ///
 /// # Errors
-/// The directory cannot be used, or the address not be bound.
+/// The directory cannot be used, or an address not be bound.
 pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
     let home = Home::open(flags.dir)?;
     let on_delivery = |file: &Path| tracing::info!(file = %file.display(), "delivered");
-    let mut provider = Provider::new(Maildirs::new(home.mail(), on_delivery), Settings::default());
+    let mut provider = Provider::new(home.maildirs(on_delivery)?, Settings::default());
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let address = flags.smtp.context("an address to listen on is missing; see --smtp")?;
-    let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}; name another address, or port 0 for a free one")
-    })?;
-    writeln!(io::stdout(), "SMTP on {}, mail in {}", listener.local_addr()?, home.mail().display())?;
+    let (smtp, pop3) = (listen(flags.smtp).await?, listen(flags.pop3).await?);
+    for (protocol, listener) in [("SMTP", &smtp), ("POP3", &pop3)] {
+        if let Some(listener) = listener {
+            write!(io::stdout(), "{protocol} on {}, ", listener.local_addr()?)?;
+        }
+    }
+    writeln!(io::stdout(), "mail in {}", home.mail().display())?;
 
     let room = Arc::new(Semaphore::new(SANDBOX_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            (place, stream) = async { (Arc::clone(&room).acquire_owned().await, accept(&listener).await) } => {
-                match provider.connect(Service::Smtp, &flags.name) {
+            (place, service, stream) = async {
+                let place = Arc::clone(&room).acquire_owned().await;
+                tokio::select! {
+                    stream = accept(smtp.as_ref()) => (place, Service::Smtp, stream),
+                    stream = accept(pop3.as_ref()) => (place, Service::Pop3, stream),
+                }
+            } => {
+                match provider.connect(service, &flags.name) {
                     Ok(connection) => drop(connections.spawn(async move {
                         serve(connection, stream).await;
                         drop(place);
@@ -64,7 +73,7 @@ pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
             _ = terminated.recv() => break,
         }
     }
-    drop(listener);
+    drop((smtp, pop3));
     let ended =
         tokio::time::timeout(SANDBOX_GRACE, async { while connections.join_next().await.is_some() {} });
     if ended.await.is_err() {
@@ -73,8 +82,18 @@ pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The next connection. One that cannot be accepted is no reason to end; it is tried again after a rest.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn listen(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).with_context(|| {
+        format!("cannot listen on {address}; name another address, or port 0 for a free one")
+    })
+}
+
+/// The next connection; without a listener there is never one. One that cannot be accepted is no reason to end; it is
+/// tried again after a rest.
+async fn accept(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else { return pending().await };
     loop {
         match listener.accept().await.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
             Ok(stream) => return stream,

@@ -5,8 +5,10 @@
 //! that shall leave nothing behind.
 
 mod memory;
+mod sessions;
 
 pub use self::memory::MemoryMailboxes;
+pub use self::sessions::{Session, Sessions};
 
 use mail::pop3::server::Mail as Listed;
 

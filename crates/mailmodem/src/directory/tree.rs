@@ -95,7 +95,7 @@ pub(super) fn clear(directory: &Dir, depth: usize, goes: fn(&OsStr) -> bool) -> 
 }
 
 /// Whether it only says that others have removed something, or put something else in its place, since it was seen.
-fn is_passing(error: &io::Error) -> bool {
+pub(crate) fn is_passing(error: &io::Error) -> bool {
     match Errno::from_io_error(error) {
         // The last two: it is a link now, or a special file.
         Some(errno) => {
@@ -118,14 +118,14 @@ pub(super) fn rename(from: &Dir, old: &str, to: &Dir, new: &Name) -> io::Result<
 }
 
 /// The directory, opened for reading: a [`Dir`] may be a mere place, which can be neither locked nor synced.
-pub(super) fn readable(directory: &Dir) -> io::Result<Dir> {
+pub(crate) fn readable(directory: &Dir) -> io::Result<Dir> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
     Ok(Dir::from_std_file(opened.into()))
 }
 
 /// Makes the entries of a directory durable.
-pub(super) fn sync(directory: &Dir) -> io::Result<()> {
+pub(crate) fn sync(directory: &Dir) -> io::Result<()> {
     Ok(rustix::fs::fsync(readable(directory)?)?)
 }
 

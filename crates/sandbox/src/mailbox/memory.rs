@@ -1,8 +1,8 @@
 //! Mailboxes that are gone with the process.
 
 use super::{
-    Delivery, Envelope, Listed, Mail, Mailboxes, Maildrop, NotOpened, NotServed, NotStored, Text, is_for,
-    shares_with,
+    Delivery, Envelope, Listed, Mail, Mailboxes, Maildrop, NotOpened, NotServed, NotStored, Session,
+    Sessions, Text, is_for,
 };
 use crate::limits::MEMORY_OCTETS_MAX;
 use mail::limits::CHUNK_OCTETS;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug)]
 pub struct MemoryMailboxes {
     state: Arc<Mutex<State>>,
+    sessions: Sessions,
     octets_max: usize,
 }
 
@@ -22,8 +23,6 @@ struct State {
     stored: Vec<Stored>,
     /// How many copies there have ever been.
     copies: u64,
-    /// The users whose maildrops are open.
-    in_session: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -49,7 +48,7 @@ impl MemoryMailboxes {
     /// Mailboxes that hold `octets_max` of messages together.
     #[must_use]
     pub fn with_room(octets_max: usize) -> Self {
-        Self { state: Arc::default(), octets_max }
+        Self { state: Arc::default(), sessions: Sessions::default(), octets_max }
     }
 
     /// All messages that are still in a mailbox, in the order in which they became whole.
@@ -79,17 +78,13 @@ impl Mailboxes for MemoryMailboxes {
     }
 
     fn maildrop(&self, user: &str) -> Result<Box<dyn Maildrop>, NotOpened> {
-        let mut state = self.locked();
-        if state.in_session.iter().any(|other| shares_with(user, other)) {
-            return Err(NotOpened::InUse);
-        }
-        state.in_session.push(user.to_owned());
+        let session = self.sessions.enter(user)?;
         let copies = |stored: &Stored| {
             let own = stored.copies.iter().filter(|copy| is_for(user, &copy.address));
             own.map(|copy| (copy.number, Arc::clone(&stored.mail))).collect::<Vec<_>>()
         };
-        let mails = state.stored.iter().flat_map(copies).collect();
-        Ok(Box::new(MemoryMaildrop { mailboxes: self.clone(), user: user.to_owned(), mails }))
+        let mails = self.locked().stored.iter().flat_map(copies).collect();
+        Ok(Box::new(MemoryMaildrop { mailboxes: self.clone(), mails, _session: session }))
     }
 }
 
@@ -128,9 +123,9 @@ impl Delivery for MemoryDelivery {
 
 struct MemoryMaildrop {
     mailboxes: MemoryMailboxes,
-    user: String,
     /// Each with the number of its copy.
     mails: Vec<(u64, Arc<Mail>)>,
+    _session: Session,
 }
 
 impl MemoryMaildrop {
@@ -161,13 +156,6 @@ impl Maildrop for MemoryMaildrop {
             !stored.copies.is_empty()
         });
         Ok(())
-    }
-}
-
-impl Drop for MemoryMaildrop {
-    fn drop(&mut self) {
-        // Nobody else is in session under this name.
-        self.mailboxes.locked().in_session.retain(|user| *user != self.user);
     }
 }
 
