@@ -57,19 +57,20 @@ struct Incoming {
     mailbox: Mailbox,
     name: String,
     file: BufWriter<File>,
-    /// Where the message begins, behind the trace lines.
-    content_at: u64,
     is_published: bool,
 }
 
 impl Incoming {
     fn create(mailbox: Mailbox) -> Result<Self, NotStored> {
-        Self::try_create(&mailbox)
-            .map_err(|error| mailbox.not_stored(&error))
-            .map(|(name, file, content_at)| Self { mailbox, name, file, content_at, is_published: false })
+        Self::try_create(&mailbox).map_err(|error| mailbox.not_stored(&error)).map(|(name, file)| Self {
+            mailbox,
+            name,
+            file,
+            is_published: false,
+        })
     }
 
-    fn try_create(mailbox: &Mailbox) -> io::Result<(String, BufWriter<File>, u64)> {
+    fn try_create(mailbox: &Mailbox) -> io::Result<(String, BufWriter<File>)> {
         for part in ["tmp", "new", "cur"] {
             create_private_directory(&mailbox.directory.join(part))?;
         }
@@ -82,13 +83,13 @@ impl Incoming {
             .open(mailbox.directory.join("tmp").join(&name))?;
         let mut file = BufWriter::with_capacity(FILE_BUFFER_OCTETS, file);
         file.write_all(mailbox.trace.as_bytes())?;
-        Ok((name, file, mailbox.trace.len() as u64))
+        Ok((name, file))
     }
 
     fn append_content_of(&mut self, other: &mut Self) -> Result<(), NotStored> {
+        let content_at = other.mailbox.trace.len() as u64;
         let source = other.file.get_mut();
-        let copied =
-            source.seek(SeekFrom::Start(other.content_at)).and_then(|_| io::copy(source, &mut self.file));
+        let copied = source.seek(SeekFrom::Start(content_at)).and_then(|_| io::copy(source, &mut self.file));
         copied.map(drop).map_err(|error| self.mailbox.not_stored(&error))
     }
 

@@ -28,7 +28,7 @@ pub(super) fn length(head: &[u8]) -> Option<usize> {
 
 /// Where the first line ends, if that is at a CRLF.
 fn line_end(octets: &[u8]) -> Option<usize> {
-    let at = octets.iter().position(|octet| octet.is_ascii_control())?;
+    let at = octets.iter().position(u8::is_ascii_control)?;
     octets.get(at..)?.starts_with(END.as_bytes()).then_some(at)
 }
 
