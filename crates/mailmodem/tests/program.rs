@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails, as it should")]
 
+use dialogue::script::{Act, parse};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -103,6 +104,95 @@ fn the_notes_session_sends_a_mail_with_two_pictures() {
     }
 }
 
+/// A terminal at a console's pipes, which types a line when everything that was expected before is there.
+struct Terminal {
+    child: Child,
+}
+
+impl Terminal {
+    fn start(directory: &Path, more: &[&str]) -> Self {
+        let arguments = [&["console", "--dir", directory.to_str().unwrap()], more].concat();
+        Self { child: mailmodem(&arguments).stdin(Stdio::piped()).spawn().unwrap() }
+    }
+
+    /// Types a line, and sees its echo and then these octets.
+    fn at(&mut self, line: &str, shown: &str) {
+        self.type_echoed(format!("{line}\r").as_bytes());
+        self.see(shown.as_bytes());
+    }
+
+    fn type_echoed(&mut self, octets: &[u8]) {
+        self.child.stdin.as_mut().unwrap().write_all(octets).unwrap();
+        self.see(octets);
+    }
+
+    /// Sees these octets next, and no others; `#` is any digit.
+    fn see(&mut self, expected: &[u8]) {
+        let mut shown = Vec::new();
+        for &expected_octet in expected {
+            let mut octet = [0];
+            self.child.stdout.as_mut().unwrap().read_exact(&mut octet).unwrap();
+            shown.extend(octet);
+            let is_expected =
+                octet == [expected_octet] || (expected_octet == b'#' && octet[0].is_ascii_digit());
+            assert!(is_expected, "shown {:?} of {:?}", shown.escape_ascii(), expected.escape_ascii());
+        }
+    }
+
+    /// Plays a dialogue.
+    fn play(&mut self, dialogue: &str) {
+        for step in parse(dialogue).unwrap() {
+            match step.act {
+                Act::Type(line) => self.type_echoed(&line),
+                Act::Shown(octets) => self.see(&octets),
+                Act::Clock(_) => {}
+                other => panic!("line {}: {other:?} is beyond a terminal", step.line),
+            }
+        }
+    }
+
+    /// Ends the input. The console has said everything by now.
+    fn end(mut self) {
+        drop(self.child.stdin.take());
+        let output = self.child.wait_with_output().unwrap();
+        assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("", Some(0)));
+    }
+}
+
+/// The name of a folder of a saved mail, which is a time.
+const FOLDER: &str = "############";
+const IN_USE: &str = "\r\n+POP3: INVALID UN/PWD\r\n\r\nERROR\r\n";
+const OK: &str = "\r\nOK\r\n";
+const POP3_OK: &str = "\r\n+POP3: SUCCESS\r\n\r\nOK\r\n";
+
+fn number(mails_and_octets: &str) -> String {
+    format!("\r\n+POP3: {mails_and_octets}\r\n\r\nOK\r\n")
+}
+
+#[test]
+fn the_notes_pop3_sessions_fetch_the_first_mails_which_do_not_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    for (dialogue, folder) in [
+        (include_str!("../../../dialogues/note/4.4-retrieve.at"), "100202110457"),
+        (include_str!("../../../dialogues/note/4.5-retrieve-and-delete.at"), "100202113456"),
+    ] {
+        let mut terminal = Terminal::start(directory.path(), &[]);
+        terminal.play(&dialogue.replace(folder, FOLDER));
+        terminal.end();
+    }
+    for left in ["1, 1084", "0, 0"] {
+        let mut terminal = Terminal::start(directory.path(), &[]);
+        terminal.at(r#"AT+POP3SRV="pop3.server.com","un","pwd",110"#, OK);
+        terminal.at("AT+POP3IN", POP3_OK);
+        terminal.at("AT+POP3NUM", &number(left));
+        if left != "0, 0" {
+            terminal.at("AT+POP3DEL=1", POP3_OK);
+        }
+        terminal.at("AT+POP3OUT", POP3_OK);
+        terminal.end();
+    }
+}
+
 #[test]
 fn the_reason_for_a_failure_is_in_the_log() {
     let directory = tempfile::tempdir().unwrap();
@@ -185,22 +275,29 @@ fn the_pages_in_docs_are_not_stale() {
     }
 }
 
+/// Flags for a free port.
+const SMTP: [&str; 2] = ["--smtp", "127.0.0.1:0"];
+
 /// A `mailmodem sandbox`, killed when it is dropped.
 struct Sandbox {
     child: Child,
-    address: String,
+    /// What it says when it listens.
+    line: String,
 }
 
 impl Sandbox {
     fn start(directory: &Path, more: &[&str]) -> Self {
-        let directory = directory.to_str().unwrap();
-        let arguments = [&["sandbox", "--smtp", "127.0.0.1:0", "--dir", directory], more].concat();
+        let arguments = [&["sandbox", "--dir", directory.to_str().unwrap()], more].concat();
         let mut child = mailmodem(&arguments).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("SMTP on ").and_then(|rest| rest.split(',').next());
-        let address = address.unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, address }
+        Self { child, line }
+    }
+
+    /// Where it listens for a protocol.
+    fn address(&self, protocol: &str) -> &str {
+        let mut parts = self.line.split(", ").filter_map(|part| part.split_once(" on "));
+        parts.find(|(name, _)| *name == protocol).unwrap_or_else(|| panic!("{}", self.line)).1
     }
 }
 
@@ -214,8 +311,8 @@ impl Drop for Sandbox {
 #[test]
 fn the_sandbox_on_a_socket_takes_mail_from_a_modem_on_the_real_network() {
     let directory = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::start(directory.path(), &[]);
-    let (host, port) = sandbox.address.split_once(':').unwrap();
+    let sandbox = Sandbox::start(directory.path(), &SMTP);
+    let (host, port) = sandbox.address("SMTP").split_once(':').unwrap();
     let modem = tempfile::tempdir().unwrap();
     let mut child = mailmodem(&["--network", "real", "--dir", modem.path().to_str().unwrap()])
         .stdin(Stdio::piped())
@@ -234,11 +331,73 @@ fn the_sandbox_on_a_socket_takes_mail_from_a_modem_on_the_real_network() {
 }
 
 #[test]
+fn a_mail_is_sent_by_smtp_and_fetched_by_pop3_once() {
+    let (provider, modem) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let both = ["--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"];
+    let real = ["--network", "real"];
+    let mut sandbox = Sandbox::start(provider.path(), &both);
+
+    let mut sender = Terminal::start(modem.path(), &real);
+    let (host, port) = sandbox.address("SMTP").split_once(':').unwrap();
+    sender.at(&format!("AT+SMTPSRV=\"{host}\",{port}"), OK);
+    sender.at(r#"AT+SMTPFROM="a@b""#, OK);
+    sender.at(r#"AT+SMTPRCPT=0,0,"c@d""#, OK);
+    sender.at("AT+FSCD=C:/Picture", "\r\n+FSCD: C:/Picture/\r\n\r\nOK\r\n");
+    for (file, (name, _)) in (1..).zip(PICTURES) {
+        sender.at(&format!("AT+SMTPFILE={file},\"{name}\""), OK);
+    }
+    sender.at("AT+SMTPSEND", "\r\n+SMTP: OK\r\n\r\nOK\r\n\r\n+SMTP: SUCCESS\r\n");
+    sender.end();
+
+    let set_server = |sandbox: &Sandbox, user: &str| {
+        let (host, port) = sandbox.address("POP3").split_once(':').unwrap();
+        format!("AT+POP3SRV=\"{host}\",\"{user}\",\"p\",{port}")
+    };
+    let mut reader = Terminal::start(modem.path(), &real);
+    reader.at(&set_server(&sandbox, "c@d"), OK);
+    reader.at("AT+POP3IN", POP3_OK);
+    let trace = "Return-Path: <a@b>\r\nDelivered-To: c@d\r\n";
+    let file = only_file(&provider.path().join("mail/c@d/new"));
+    let octets = fs::metadata(&file).unwrap().len() - trace.len() as u64;
+    reader.at("AT+POP3NUM", &number(&format!("1, {octets}")));
+
+    // The same mail by another name, from another modem.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut second = Terminal::start(elsewhere.path(), &real);
+    second.at(&set_server(&sandbox, "c"), OK);
+    second.at("AT+POP3IN", IN_USE);
+
+    let saved = format!("\r\nOK\r\n\r\n+POP3: SUCCESS\r\nC:/Email/{FOLDER}/, EMAIL000.TXT\r\n");
+    reader.at("AT+POP3GET=1", &saved);
+    reader.at("AT+POP3DEL=1", POP3_OK);
+    reader.at("AT+POP3OUT", POP3_OK);
+    reader.end();
+    let folder = only_file(&modem.path().join("drive-c/Email"));
+    for (name, picture) in PICTURES {
+        assert!(fs::read(folder.join(name)).unwrap() == picture, "{name} is not what was sent");
+    }
+
+    second.at("AT+POP3IN", POP3_OK);
+    second.at("AT+POP3NUM", &number("0, 0"));
+    second.end();
+    drop(sandbox);
+    sandbox = Sandbox::start(provider.path(), &["--pop3", "127.0.0.1:0"]);
+    let mut reader = Terminal::start(modem.path(), &real);
+    for (user, left) in [("c@d", "0, 0"), ("un", "2, 2134")] {
+        reader.at(&set_server(&sandbox, user), OK);
+        reader.at("AT+POP3IN", POP3_OK);
+        reader.at("AT+POP3NUM", &number(left));
+        reader.at("AT+POP3OUT", POP3_OK);
+    }
+    reader.end();
+}
+
+#[test]
 fn a_server_of_a_troubled_name_makes_its_trouble() {
     let directory = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::start(directory.path(), &["--name", "busy.x"]);
+    let sandbox = Sandbox::start(directory.path(), &[&SMTP[..], &["--name", "busy.x"]].concat());
     let mut greeting = String::new();
-    TcpStream::connect(&sandbox.address).unwrap().read_to_string(&mut greeting).unwrap();
+    TcpStream::connect(sandbox.address("SMTP")).unwrap().read_to_string(&mut greeting).unwrap();
     assert!(greeting.starts_with("421 "), "{greeting}");
 }
 
@@ -246,7 +405,7 @@ fn a_server_of_a_troubled_name_makes_its_trouble() {
 fn the_sandbox_ends_when_it_is_told_to() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
         let directory = tempfile::tempdir().unwrap();
-        let mut sandbox = Sandbox::start(directory.path(), &[]);
+        let mut sandbox = Sandbox::start(directory.path(), &SMTP);
         let pid = rustix::process::Pid::from_child(&sandbox.child);
         rustix::process::kill_process(pid, signal).unwrap();
         assert_eq!(sandbox.child.wait().unwrap().code(), Some(0));
@@ -256,9 +415,9 @@ fn the_sandbox_ends_when_it_is_told_to() {
 #[test]
 fn an_address_in_use_is_an_error_that_says_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::start(directory.path(), &[]);
+    let sandbox = Sandbox::start(directory.path(), &SMTP);
     let dir = directory.path().to_str().unwrap();
-    let output = mailmodem(&["sandbox", "--smtp", &sandbox.address, "--dir", dir]).output().unwrap();
+    let output = mailmodem(&["sandbox", "--smtp", sandbox.address("SMTP"), "--dir", dir]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("port 0"), "{}", text(&output.stderr));
 }
