@@ -236,7 +236,8 @@ fn a_directory_in_use_is_an_error_that_says_what_to_do() {
     // It has its drives when it answers.
     first.stdin.as_mut().unwrap().write_all(b"AT\r").unwrap();
     first.stdout.as_mut().unwrap().read_exact(&mut [0; 9]).unwrap();
-    let second = console(directory.path(), b"AT\r");
+    // It may end before anything can be typed.
+    let second = console(directory.path(), b"");
     assert_eq!((second.status.code(), second.stdout.len()), (Some(1), 0));
     let words = text(&second.stderr);
     assert!(words.contains("drive-c") && words.contains("--dir"), "{words}");
