@@ -225,7 +225,7 @@ impl Scene {
                     self.answer(&octets);
                     self.modem.handle(Input::Link(link, LinkInput::Drained), Instant::POWER_ON);
                 }
-                Output::Close(_) => self.link = None,
+                Output::Close(_) | Output::Abort(_) => self.link = None,
                 Output::Report(_) | Output::StartTls(_) | Output::Speed(_) | Output::PoweredOff => {}
             }
         }

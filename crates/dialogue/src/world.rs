@@ -307,7 +307,8 @@ impl World {
             }
             // No server in memory speaks TLS: the handshake fails.
             Output::StartTls(link) => self.modem.handle(Input::Link(link, LinkInput::Closed), self.now),
-            Output::Close(link) => {
+            // There is nothing between the modem and a server that could hold anything back.
+            Output::Close(link) | Output::Abort(link) => {
                 if let Some(scripted) = self.scripted.as_mut().filter(|scripted| scripted.link == Some(link))
                 {
                     scripted.is_open = false;
@@ -369,7 +370,7 @@ impl World {
                         connection.handle(LinkInput::Drained, self.now);
                     }
                 }
-                LinkOutput::Close | LinkOutput::StartTls => {
+                LinkOutput::Close | LinkOutput::Abort | LinkOutput::StartTls => {
                     self.connections.remove(&link);
                     self.modem.handle(Input::Link(link, LinkInput::Closed), self.now);
                 }

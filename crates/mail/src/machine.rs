@@ -68,6 +68,9 @@ pub enum Output<E> {
     StartTls,
     /// End the link, once what was transmitted before is sent. Nothing follows it but events.
     Close,
+    /// End the link at once: what was transmitted and is not sent yet must not be sent any more. Nothing follows it but
+    /// events.
+    Abort,
     /// Something the owner wants to know.
     Event(E),
 }

@@ -180,12 +180,21 @@ impl Driver {
                     self.modem.handle(Input::Link(link, LinkInput::Closed), self.watch.now());
                 }
                 Output::Close(link) => self.close(link),
+                Output::Abort(link) => self.abort(link),
             }
         }
     }
 
     fn line_mut(&mut self, link: LinkId) -> Option<&mut Line> {
         self.lines.iter_mut().find(|(id, _)| *id == link).map(|(_, line)| line)
+    }
+
+    /// Forgets a link, and what was not sent on it.
+    fn abort(&mut self, link: LinkId) {
+        let Some(at) = self.lines.iter().position(|(id, _)| *id == link) else { return };
+        if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
+            standing.abort();
+        }
     }
 
     /// Forgets a link. What was transmitted on it is sent by itself.

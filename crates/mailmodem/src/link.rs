@@ -12,12 +12,24 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
 
 /// What a link can be made of.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Has the machine forget, when the stream is dropped, what it has taken and not yet sent.
+    fn forget_unsent(&self) {}
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+impl Stream for DuplexStream {}
+
+impl Stream for TcpStream {
+    fn forget_unsent(&self) {
+        if let Err(error) = self.set_zero_linger() {
+            tracing::warn!(%error, "what was stopped may yet be sent");
+        }
+    }
+}
 
 /// What happened on a link.
 #[derive(Debug)]
@@ -104,6 +116,11 @@ impl Link {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Ends the link at once; what is not sent yet never is.
+    pub fn abort(self) {
+        self.stream.forget_unsent();
+    }
+
     /// Ends the link, once everything transmitted is sent. What the peer still sends is taken off its hands for a
     /// while: a socket closed with octets unread would take back what was sent last.
     pub async fn close(mut self) {
@@ -168,6 +185,10 @@ where
                 Output::Close => {
                     machine.handle(Input::Closed, watch.now());
                     return link.close().await;
+                }
+                Output::Abort => {
+                    machine.handle(Input::Closed, watch.now());
+                    return link.abort();
                 }
                 Output::Event(never) => match never {},
             }

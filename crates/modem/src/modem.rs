@@ -95,6 +95,8 @@ pub enum Output {
     StartTls(LinkId),
     /// End a link, once what was transmitted before is sent.
     Close(LinkId),
+    /// End a link at once: what was transmitted and is not sent yet must not be sent any more.
+    Abort(LinkId),
     /// The line's speed from here on, in bits per second: everything before is to be shown at the old one.
     Speed(u32),
     /// The modem is off: it takes no notice of what is typed until [`Input::PowerKey`].
@@ -523,8 +525,10 @@ impl Modem {
             }
             // Its end is among what was lost, or something of its middle.
             Activity::Text(entry, _) => entry.spoil(),
+            // The same; and what else was lost was the file's, not lines of their own.
+            Activity::Transfer(transfer, _) => transfer.spoil(),
             // The last of what was kept is pending now, and what was lost still comes behind it.
-            Activity::Waiting(..) | Activity::Transfer(..) => self.type_ahead.lost = lost,
+            Activity::Waiting(..) => self.type_ahead.lost = lost,
         }
     }
 

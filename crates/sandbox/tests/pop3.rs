@@ -58,7 +58,7 @@ impl Caller {
                     self.connection.handle(Input::Drained, self.now);
                 }
                 Some(Output::StartTls) => heard.extend_from_slice(b"<TLS>"),
-                Some(Output::Close) => heard.extend_from_slice(b"<CLOSE>"),
+                Some(Output::Close | Output::Abort) => heard.extend_from_slice(b"<CLOSE>"),
                 Some(Output::Event(never)) => match never {},
                 None => break,
             }

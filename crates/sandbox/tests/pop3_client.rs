@@ -86,7 +86,7 @@ impl Session {
                     (Output::Transmit(octets), Some(server)) => {
                         server.handle(Input::Received(&octets), self.now);
                     }
-                    (Output::Close, server) => *server = None,
+                    (Output::Close | Output::Abort, server) => *server = None,
                     (output, _) => panic!("{output:?}"),
                 }
             }
@@ -99,7 +99,7 @@ impl Session {
                     self.client.handle(Input::Received(&octets), self.now);
                     server.handle(Input::Drained, self.now);
                 }
-                (Some(Output::Close), server) => {
+                (Some(Output::Close | Output::Abort), server) => {
                     *server = None;
                     self.client.handle(Input::Closed, self.now);
                 }

@@ -31,6 +31,7 @@ impl Caller {
                 Output::Transmit(octets) => String::from_utf8_lossy(&octets).into_owned(),
                 Output::StartTls => "<TLS>".to_owned(),
                 Output::Close => "<CLOSE>".to_owned(),
+                Output::Abort => "<ABORT>".to_owned(),
                 Output::Event(never) => match never {},
             };
         }

@@ -82,7 +82,7 @@ fn play(client: &mut Client, mut server: Option<Connection>) -> Sent {
                     server.handle(Input::Received(&octets), now);
                     client.handle(Input::Drained, now);
                 }
-                (Output::Close, Some(server)) => server.handle(Input::Closed, now),
+                (Output::Close | Output::Abort, Some(server)) => server.handle(Input::Closed, now),
                 _ => {}
             }
         }
@@ -90,7 +90,7 @@ fn play(client: &mut Client, mut server: Option<Connection>) -> Sent {
             is_idle = false;
             match output {
                 Output::Transmit(octets) => client.handle(Input::Received(&octets), now),
-                Output::Close => client.handle(Input::Closed, now),
+                Output::Close | Output::Abort => client.handle(Input::Closed, now),
                 Output::StartTls => return None,
                 Output::Event(never) => match never {},
             }

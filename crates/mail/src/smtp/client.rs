@@ -127,6 +127,12 @@ impl Client {
         }
     }
 
+    /// Whether the server has accepted the message: only the leave-taking is left.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Quit(Ok(())))
+    }
+
     /// Whether the server offers authentication; known from its EHLO on.
     #[must_use]
     pub fn authentication_is_offered(&self) -> bool {
@@ -379,8 +385,7 @@ impl Client {
                 }
                 self.outputs.push_back(Output::Transmit(wire));
             }
-            // Without its final dot, what was sent of the message is void.
-            Err(unreadable) => self.end(Err(unreadable.into())),
+            Err(unreadable) => self.break_off(unreadable.into()),
         }
     }
 
@@ -397,19 +402,24 @@ impl Client {
 
     /// Ends without another word: by the outcome that stands already, or else by `failure`.
     fn break_off(&mut self, failure: Failure) {
-        let outcome = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Quit(outcome) => outcome,
-            State::EnvelopeRefused(standing) | State::Cancelled(standing) => Err(standing),
-            _ => Err(failure),
-        };
-        self.end(outcome);
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Quit(outcome) => self.end(outcome),
+            State::EnvelopeRefused(standing) | State::Cancelled(standing) => self.end(Err(standing)),
+            // Without its final dot, what was sent of the message is void: the dot must not follow the outcome.
+            State::Body(_) | State::Final => self.end_by(Output::Abort, Err(failure)),
+            _ => self.end(Err(failure)),
+        }
     }
 
     fn end(&mut self, outcome: Result<(), Failure>) {
+        self.end_by(Output::Close, outcome);
+    }
+
+    fn end_by(&mut self, ending: Output<Event>, outcome: Result<(), Failure>) {
         self.state = State::Ended;
         self.deadline = None;
         self.lines.clear();
-        self.outputs.push_back(Output::Close);
+        self.outputs.push_back(ending);
         self.outputs.push_back(Output::Event(Event::Finished(outcome)));
     }
 

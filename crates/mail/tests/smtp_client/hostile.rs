@@ -164,7 +164,7 @@ fn replies_before_their_commands() {
             }
         }
     }
-    let early = "S: 250 ok\nS: 250 ok\nS: 354 go\nS: 250 taken\nclose\nfailed answer to DATA: a reply before its command";
+    let early = "S: 250 ok\nS: 250 ok\nS: 354 go\nS: 250 taken\nabort\nfailed answer to DATA: a reply before its command";
     let group = "C: MAIL FROM:<mike@server.com>\nC+ RCPT TO:<john@server.com>\nC+ DATA\n";
     play_at_once(order(), &(greeting(&["PIPELINING"]) + group + early));
 }

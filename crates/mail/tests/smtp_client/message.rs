@@ -92,7 +92,7 @@ fn a_message_that_fails_midway_never_gets_its_dot() {
         }
         assert_eq!(wire, sent);
         let finished = Event::Finished(Err(Failure::Unreadable(unreadable.clone())));
-        assert_eq!(rest, [Output::Close, Output::Event(finished)]);
+        assert_eq!(rest, [Output::Abort, Output::Event(finished)]);
     }
 }
 

@@ -182,6 +182,7 @@ impl Peer {
                 }
                 Output::StartTls => "starttls".to_owned(),
                 Output::Close => "close".to_owned(),
+                Output::Abort => "abort".to_owned(),
                 Output::Event(Event::Greeted) => "greeted".to_owned(),
                 Output::Event(Event::Skipped(failure)) => format!("skipped {failure}"),
                 Output::Event(Event::Finished(outcome)) => {

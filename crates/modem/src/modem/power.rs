@@ -2,14 +2,14 @@
 //!
 //! Not here: the commands that do it ([`crate::command`]).
 
-use super::{Activity, Modem, Obstacle, ObstacleKind, Output, TypeAhead, Urcs};
+use super::{Activity, Modem, Output, TypeAhead, Urcs};
 use crate::command::Power;
 use crate::command::network::Network;
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 use crate::terminal::Code;
 use crate::terminal::editor::Editor;
-use mail::machine::Instant;
+use mail::machine::{Input as LinkInput, Instant};
 
 /// What a module says as it comes up, when its owner wants to hear it.
 const BOOT_URCS: [&str; 4] = ["START", "+CPIN: READY", "SMS DONE", "PB DONE"];
@@ -100,17 +100,12 @@ impl Modem {
         self.is_registered() && (self.network.has_context() || !self.settings.require_pdp_context)
     }
 
-    /// The network is gone, and every link with it.
+    /// The network is gone, and every link with it. What stands already of an outcome stays.
     pub(crate) fn cut_links(&mut self, now: Instant) {
-        let why = Obstacle { kind: ObstacleKind::Network, words: "the network was left".to_owned() };
-        if let Some(link) = self.sending_link() {
-            self.outputs.push_back(Output::Close(link));
-            self.on_sending_not_opened(&why, now);
-        }
-        if let Some(link) = self.session_link() {
-            self.outputs.push_back(Output::Close(link));
-            self.on_session_not_opened(&why, now);
-        }
+        self.outputs
+            .extend([self.sending_link(), self.session_link()].into_iter().flatten().map(Output::Abort));
+        self.on_sending_link(LinkInput::Closed, now);
+        self.on_network_left(now);
     }
 
     /// Whether the e-mail application is busy: a mail is being sent, or a POP3 session is open (note §5).

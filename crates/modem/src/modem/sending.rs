@@ -84,10 +84,11 @@ impl Modem {
         })
     }
 
-    /// Drops the mail that is being sent, if one is; nothing of it is ever shown after this.
+    /// Drops the mail that is being sent, if one is; nothing of it is ever shown after this. A mail that the server has
+    /// accepted cannot be dropped any more: its outcome follows.
     pub(crate) fn stop_sending(&mut self) -> Option<()> {
-        let sending = self.outbox.sending.take()?;
-        self.outputs.push_back(Output::Close(sending.link));
+        let sending = self.outbox.sending.take_if(|sending| !sending.client.is_accepted())?;
+        self.outputs.push_back(Output::Abort(sending.link));
         Some(())
     }
 
@@ -110,6 +111,7 @@ impl Modem {
                 LinkOutput::Transmit(octets) => self.outputs.push_back(Output::Transmit(link, octets)),
                 LinkOutput::StartTls => self.outputs.push_back(Output::StartTls(link)),
                 LinkOutput::Close => self.outputs.push_back(Output::Close(link)),
+                LinkOutput::Abort => self.outputs.push_back(Output::Abort(link)),
                 LinkOutput::Event(event) => events.push(event),
             }
         }

@@ -132,7 +132,7 @@ impl Modem {
             Session::None => None,
             Session::Over(_) => Some(()),
             Session::Open(open) => {
-                self.outputs.push_back(Output::Close(open.link));
+                self.outputs.push_back(Output::Abort(open.link));
                 Some(())
             }
         }
@@ -168,6 +168,13 @@ impl Modem {
         self.end_session(&failure, &obstacle.words, now);
     }
 
+    /// The network is gone: unlike a link that is lost while nothing was asked, this is not the server's doing.
+    pub(super) fn on_network_left(&mut self, now: Instant) {
+        if self.inbox.is_open() {
+            self.end_session(&Failure::NotOpened, "the network was left", now);
+        }
+    }
+
     /// The card that a mail is being saved on was pulled.
     pub(super) fn on_card_removed_from_session(&mut self, now: Instant) {
         if self.inbox.saving_on() == Some(Letter::D) {
@@ -184,6 +191,7 @@ impl Modem {
                 Some(LinkOutput::Transmit(octets)) => self.outputs.push_back(Output::Transmit(link, octets)),
                 Some(LinkOutput::StartTls) => self.outputs.push_back(Output::StartTls(link)),
                 Some(LinkOutput::Close) => self.outputs.push_back(Output::Close(link)),
+                Some(LinkOutput::Abort) => self.outputs.push_back(Output::Abort(link)),
                 Some(LinkOutput::Event(event)) => self.on_session_event(event, now),
             }
         }

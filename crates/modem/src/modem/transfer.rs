@@ -184,6 +184,13 @@ impl Transfer {
         }
     }
 
+    /// Some of what was typed was lost: a file with a hole must not become whole. By XMODEM the other side repeats it.
+    pub(super) fn spoil(&mut self) {
+        if let Self::Counted(counted) = self {
+            counted.file = None;
+        }
+    }
+
     fn card_removed(&mut self) {
         match self {
             Self::Counted(counted) => drop(counted.file.take_if(|file| file.drive() == Letter::D)),
@@ -201,7 +208,7 @@ impl Transfer {
             Self::Sending(sender, _) => match sender.poll()? {
                 Output::Transmit(octets) => Some(Step::Show(octets)),
                 Output::Event(sender::Event(result)) => Some(Step::Ended(result)),
-                Output::StartTls | Output::Close => None,
+                Output::StartTls | Output::Close | Output::Abort => None,
             },
         }
     }
@@ -215,7 +222,7 @@ fn step_receiving(receiver: &mut Receiver, file: &mut Option<NewFile>) -> Option
             Output::Event(receiver::Event::Ended(result)) => return Some(Step::Ended(result)),
             Output::Event(receiver::Event::Block(octets)) => file.as_mut().map(|file| file.write(&octets)),
             Output::Event(receiver::Event::Whole) => file.take().map(NewFile::publish),
-            Output::StartTls | Output::Close => continue,
+            Output::StartTls | Output::Close | Output::Abort => continue,
         };
         if written != Some(Ok(())) {
             receiver.cancel(Failure::File);

@@ -88,7 +88,7 @@ fn transfer(
                 Output::Event(receiver::Event::Block(octets)) => content.extend(octets),
                 Output::Event(receiver::Event::Whole) => is_whole = true,
                 Output::Event(receiver::Event::Ended(result)) => received = Some(result),
-                Output::StartTls | Output::Close => unreachable!(),
+                Output::StartTls | Output::Close | Output::Abort => unreachable!(),
             }
         } else if let Some(output) = sender.poll() {
             match output {
@@ -97,7 +97,7 @@ fn transfer(
                     receiver.handle(Input::Received(&arrived), now);
                 }
                 Output::Event(sender::Event(result)) => sent = Some(result),
-                Output::StartTls | Output::Close => unreachable!(),
+                Output::StartTls | Output::Close | Output::Abort => unreachable!(),
             }
         } else if let (Some(sent), Some(result)) = (sent, received) {
             assert_eq!(is_whole, result.is_ok());

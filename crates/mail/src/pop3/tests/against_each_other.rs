@@ -56,7 +56,7 @@ impl World {
                     }
                     // The handshake succeeds when both want it.
                     Output::StartTls => {}
-                    Output::Close => self.client.handle(Input::Closed, self.now),
+                    Output::Close | Output::Abort => self.client.handle(Input::Closed, self.now),
                     Output::Event(never) => match never {},
                 }
             }
@@ -68,7 +68,7 @@ impl World {
                         self.server.handle(Input::Secured, self.now);
                         self.client.handle(Input::Secured, self.now);
                     }
-                    Output::Close => self.server.handle(Input::Closed, self.now),
+                    Output::Close | Output::Abort => self.server.handle(Input::Closed, self.now),
                     Output::Event(event) => match (self.events.last_mut(), event) {
                         (Some(Event::Content(before)), Event::Content(more)) => before.extend(more),
                         (_, event) => self.events.push(event),

@@ -41,7 +41,7 @@ impl Session {
             match output {
                 Output::Transmit(octets) => self.said.extend(octets),
                 Output::StartTls => self.begun_tls += 1,
-                Output::Close => self.is_closed = true,
+                Output::Close | Output::Abort => self.is_closed = true,
                 Output::Event(never) => match never {},
             }
         }

@@ -54,7 +54,7 @@ impl Session {
             match output {
                 Output::Transmit(octets) => self.said.push_str(std::str::from_utf8(&octets).unwrap()),
                 Output::StartTls => self.begun_tls = true,
-                Output::Close => self.is_closed = true,
+                Output::Close | Output::Abort => self.is_closed = true,
                 Output::Event(event) => match (self.events.last_mut(), event) {
                     (Some(Event::Content(before)), Event::Content(more)) => before.extend(more),
                     (_, event) => self.events.push(event),
