@@ -226,7 +226,11 @@ impl Scene {
                     self.modem.handle(Input::Link(link, LinkInput::Drained), Instant::POWER_ON);
                 }
                 Output::Close(_) | Output::Abort(_) => self.link = None,
-                Output::Report(_) | Output::StartTls(_) | Output::Speed(_) | Output::PoweredOff => {}
+                Output::Report(_)
+                | Output::Trace(_)
+                | Output::StartTls(_)
+                | Output::Speed(_)
+                | Output::PoweredOff => {}
             }
         }
     }

@@ -4,7 +4,7 @@ use mail::machine::{Input as LinkInput, Instant, Output as LinkOutput};
 use modem::clock::Calendar;
 use modem::drive::Letter;
 use modem::drive::memory::MemoryDrive;
-use modem::modem::{Input, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol};
+use modem::modem::{Input, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol, Traced};
 use modem::settings::Settings;
 use sandbox::mailbox::MemoryMailboxes;
 use sandbox::provider::{Connection, DialTrouble, Provider, Service};
@@ -42,6 +42,7 @@ pub struct World {
     octet_by_octet: bool,
     shown: Vec<u8>,
     reports: Vec<String>,
+    traced: Vec<Traced>,
     speed: Option<u32>,
     is_off: bool,
     provider: Provider,
@@ -85,6 +86,7 @@ impl World {
             octet_by_octet,
             shown: Vec::new(),
             reports: Vec::new(),
+            traced: Vec::new(),
             speed: None,
             is_off: false,
             provider: Provider::new(mailboxes.clone(), sandbox::provider::Settings::default()),
@@ -109,6 +111,12 @@ impl World {
     #[must_use]
     pub fn reports(&self) -> &[String] {
         &self.reports
+    }
+
+    /// What the modem has had to say for a trace.
+    #[must_use]
+    pub fn traced(&self) -> &[Traced] {
+        &self.traced
     }
 
     /// The line's speed that the modem has asked for since nobody looked.
@@ -287,6 +295,7 @@ impl World {
             }
             Output::Speed(speed) => self.speed = Some(speed),
             Output::PoweredOff => self.is_off = true,
+            Output::Trace(traced) => self.traced.push(traced),
             Output::Report(words) => self.reports.push(words),
             Output::Open { link, protocol, server, .. } => self.open(link, protocol, &server),
             Output::Transmit(link, octets) => {

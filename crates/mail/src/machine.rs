@@ -59,6 +59,19 @@ pub enum Input<'a> {
     DeadlinePassed,
 }
 
+/// What went over a link, for a trace: told by the machine that knows what in it is secret, so that none is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// A line was sent, without its end; secrets in it are `***`.
+    Said(String),
+    /// A line arrived, without its end; secrets in it are `***`.
+    Heard(String),
+    /// So many octets of a message were sent.
+    SaidContent(usize),
+    /// So many octets of a message arrived.
+    HeardContent(usize),
+}
+
 /// What a machine wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<E> {

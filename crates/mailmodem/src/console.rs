@@ -7,11 +7,13 @@ use crate::flags::{ConsoleFlags, NetworkKind};
 use crate::home::Home;
 use crate::network::Network;
 use crate::port::{octets, screen};
+use crate::trace::Trace;
 use anyhow::Context as _;
 use modem::clock::Calendar;
 use modem::settings::Settings;
 use sandbox::provider::{self, Provider};
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 /// Runs the console until its input ends.
@@ -34,7 +36,8 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
     };
     let settings = Settings { nonce: nonce()?, ..Settings::default() };
     let (drive_c, drive_d) = (home.drive_c()?, home.drive_d(flags.card)?);
-    let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network);
+    let trace = flags.trace.map(open_trace).transpose()?;
+    let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network, trace);
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         let banner = banner(&home, flags.network);
         return screen::run(&mut driver, &banner, home.history(), delivered).await;
@@ -69,6 +72,10 @@ fn banner(home: &Home, network: NetworkKind) -> String {
         env!("CARGO_PKG_VERSION"),
         home.path().display()
     )
+}
+
+fn open_trace(path: PathBuf) -> anyhow::Result<Trace> {
+    Trace::open(path.clone()).with_context(|| format!("the trace {} cannot be opened", path.display()))
 }
 
 fn nonce() -> anyhow::Result<u64> {

@@ -5,6 +5,7 @@
 use crate::limits::{POWER_OFF_MAX, RECEIVED_OCTETS_MAX};
 use crate::link::{Event, Link, Stopwatch};
 use crate::network::{Dialling, Network};
+use crate::trace::Trace;
 use mail::machine::{Input as LinkInput, Instant};
 use modem::clock::Calendar;
 use modem::drive::Drive;
@@ -26,6 +27,7 @@ pub struct Driver {
     notices: VecDeque<Notice>,
     /// When a modem that is off comes on again.
     power_on_at: Option<Instant>,
+    trace: Option<Trace>,
 }
 
 /// A link of the modem's, from the dialling on.
@@ -52,7 +54,7 @@ enum Happened {
 }
 
 impl Driver {
-    /// Switches a modem on.
+    /// Switches a modem on. With a trace, everything on its line is told there.
     #[must_use]
     pub fn power_on(
         settings: Settings,
@@ -60,11 +62,14 @@ impl Driver {
         drive_d: Option<Box<dyn Drive>>,
         calendar: Calendar,
         network: Network,
+        trace: Option<Trace>,
     ) -> Self {
         let watch = Stopwatch::start();
+        let settings = Settings { trace: trace.is_some(), ..settings };
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
         let (lines, buffer, notices) = (Vec::new(), Vec::new(), VecDeque::new());
-        let mut driver = Self { modem, network, watch, lines, buffer, notices, power_on_at: None };
+        let mut driver = Self { modem, network, watch, lines, buffer, notices, power_on_at: None, trace };
+        driver.trace(|trace, now| trace.event(now, "power on"));
         driver.carry_out();
         driver
     }
@@ -112,6 +117,7 @@ impl Driver {
                 () = watch.reach(deadline) => self.tell(Input::DeadlinePassed),
                 () = watch.reach(self.power_on_at) => {
                     self.power_on_at = None;
+                    self.trace(|trace, now| trace.event(now, "power on"));
                     self.tell(Input::PowerKey);
                 }
             }
@@ -125,10 +131,14 @@ impl Driver {
         match happened {
             Happened::Dialled(Ok(standing)) => {
                 *line = Line::Standing(standing);
+                self.trace(|trace, now| trace.link_event(now, link, "open"));
                 self.tell(Input::Link(link, LinkInput::Opened));
             }
             Happened::Dialled(Err(obstacle)) => {
                 self.lines.swap_remove(at);
+                self.trace(|trace, now| {
+                    trace.link_event(now, link, &format!("not open: {}", obstacle.words));
+                });
                 self.tell(Input::NotOpened(link, obstacle));
             }
             Happened::OnLink(Event::Received(octets)) => {
@@ -141,12 +151,23 @@ impl Driver {
             }
             Happened::OnLink(Event::Drained) => self.tell(Input::Link(link, LinkInput::Drained)),
             Happened::OnLink(Event::Closed(error)) => {
-                if let Some(error) = error {
+                if let Some(error) = &error {
                     tracing::info!(%error, "a connection was lost");
                 }
+                self.trace(|trace, now| {
+                    let why = error.map(|error| format!(": {error}")).unwrap_or_default();
+                    trace.link_event(now, link, &format!("closed by the server{why}"));
+                });
                 self.lines.swap_remove(at);
                 self.tell(Input::Link(link, LinkInput::Closed));
             }
+        }
+    }
+
+    /// For the trace, if there is one.
+    fn trace(&mut self, tell: impl FnOnce(&mut Trace, Instant)) {
+        if let Some(trace) = &mut self.trace {
+            tell(trace, self.watch.now());
         }
     }
 
@@ -160,11 +181,21 @@ impl Driver {
         while let Some(output) = self.modem.poll() {
             match output {
                 Output::Show(octets) => self.notices.push_back(Notice::Show(octets)),
-                Output::Report(words) => self.notices.push_back(Notice::Report(words)),
+                Output::Trace(traced) => self.trace(|trace, now| trace.tell(now, &traced)),
+                Output::Report(words) => {
+                    self.trace(|trace, now| trace.event(now, &words));
+                    self.notices.push_back(Notice::Report(words));
+                }
                 Output::Speed(speed) => self.notices.push_back(Notice::Speed(speed)),
                 // Nobody can press the key of a modem that is a program; a host that could, waits for it to come on.
-                Output::PoweredOff => self.power_on_at = Some(self.watch.now() + POWER_OFF_MAX),
+                Output::PoweredOff => {
+                    self.trace(|trace, now| trace.event(now, "power off"));
+                    self.power_on_at = Some(self.watch.now() + POWER_OFF_MAX);
+                }
                 Output::Open { link, protocol, server, port } => {
+                    self.trace(|trace, now| {
+                        trace.link_event(now, link, &format!("opening: {protocol} at {server}:{port}"));
+                    });
                     self.lines.push((link, Line::Dialling(self.network.dial(protocol, server, port))));
                 }
                 Output::Transmit(link, octets) => {
@@ -191,6 +222,7 @@ impl Driver {
 
     /// Forgets a link, and what was not sent on it.
     fn abort(&mut self, link: LinkId) {
+        self.trace(|trace, now| trace.link_event(now, link, "broken off by the modem"));
         let Some(at) = self.lines.iter().position(|(id, _)| *id == link) else { return };
         if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
             standing.abort();
@@ -199,6 +231,7 @@ impl Driver {
 
     /// Forgets a link. What was transmitted on it is sent by itself.
     fn close(&mut self, link: LinkId) {
+        self.trace(|trace, now| trace.link_event(now, link, "closed by the modem"));
         let Some(at) = self.lines.iter().position(|(id, _)| *id == link) else { return };
         if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
             tokio::spawn(standing.close());

@@ -19,6 +19,18 @@ pub struct Flags {
     /// Says more in the log, on standard error; twice, still more. RUST_LOG is heard too.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How the log is written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    pub log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// A JSON object in each line.
+    Json,
 }
 
 /// What the program is to do.
@@ -46,6 +58,9 @@ pub struct ConsoleFlags {
     /// Puts a storage card in: drive D:. Once it has been there, it stays.
     #[arg(long)]
     pub card: bool,
+    /// Traces the line into a file: what is typed and shown, and the servers' wire; passwords are masked.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 }
 
 /// What a modem can dial.

@@ -14,3 +14,4 @@ pub mod network;
 pub mod play;
 pub mod port;
 pub mod provider;
+pub mod trace;

@@ -71,3 +71,6 @@ pub const STAGED_OCTETS_HELD_MAX: usize = 64 * 1024;
 
 /// How long a modem stays off that was switched off by AT+CPOF.
 pub const POWER_OFF_MAX: Duration = Duration::from_secs(10);
+
+/// Largest file of a trace; with the one before it there are two.
+pub const TRACE_FILE_OCTETS_MAX: u64 = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use mailmodem::flags::{Command, Flags, SandboxFlags};
+use mailmodem::flags::{Command, Flags, LogFormat, SandboxFlags};
 use mailmodem::{console, play, provider};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    begin_log(flags.verbose);
+    begin_log(flags.verbose, flags.log_format);
     match run(flags.into_command()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,7 +46,7 @@ fn print(page: &str) -> anyhow::Result<()> {
 }
 
 /// The log goes to standard error: what the modem says has standard output to itself.
-fn begin_log(verbose: u8) {
+fn begin_log(verbose: u8, format: LogFormat) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -54,9 +54,9 @@ fn begin_log(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Human => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
 }

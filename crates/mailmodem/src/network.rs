@@ -7,6 +7,7 @@ use crate::link::{Link, serve};
 use modem::modem::{Obstacle, ObstacleKind, Protocol};
 use sandbox::provider::{Provider, Service};
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
@@ -50,22 +51,21 @@ fn dial_sandbox(provider: &Mutex<Provider>, protocol: Protocol, server: &str) ->
     };
     // A provider is whole between any two calls, even if a thread that had it panicked.
     let called = provider.lock().unwrap_or_else(PoisonError::into_inner).connect(service, server);
-    let connection = called.map_err(|trouble| unreachable(format!("{server}: {trouble}")))?;
+    let connection = called.map_err(|trouble| unreachable(trouble.to_string()))?;
     let (near, far) = tokio::io::duplex(DUPLEX_OCTETS_MAX);
     tokio::spawn(serve(connection, far));
     Ok(Link::new(near))
 }
 
 async fn dial_tcp(server: String, port: u16) -> Result<Link, Obstacle> {
-    let failed = |what: &str, error| unreachable(format!("{server}:{port}: {what}: {error}"));
+    let failed = |error: io::Error| unreachable(error.to_string());
     let addresses: Vec<_> = tokio::net::lookup_host((server.as_str(), port))
         .await
-        .map_err(|error| failed("the name is not resolved", error))?
+        .map_err(|error| unreachable(format!("the name is not resolved: {error}")))?
         .collect();
-    let stream =
-        TcpStream::connect(addresses.as_slice()).await.map_err(|error| failed("no connection", error))?;
+    let stream = TcpStream::connect(addresses.as_slice()).await.map_err(failed)?;
     // The last segment of a message must not wait for an acknowledgement that the peer delays.
-    stream.set_nodelay(true).map_err(|error| failed("no connection", error))?;
+    stream.set_nodelay(true).map_err(failed)?;
     Ok(Link::new(stream))
 }
 

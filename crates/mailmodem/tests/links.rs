@@ -151,7 +151,7 @@ fn drive() -> Box<MemoryDrive> {
 }
 
 fn modem_on(network: Network) -> Driver {
-    Driver::power_on(Settings::default(), drive(), None, Calendar::UNSET, network)
+    Driver::power_on(Settings::default(), drive(), None, Calendar::UNSET, network, None)
 }
 
 fn sandbox(mailboxes: &MemoryMailboxes) -> Network {

@@ -201,8 +201,57 @@ fn the_reason_for_a_failure_is_in_the_log() {
     let shown = text(&output.stdout);
     assert!(shown.ends_with("\r\n+SMTP: NETWORK ERROR\r\n\r\nERROR\r\n"), "{shown}");
     let log = text(&output.stderr);
-    assert!(log.contains("refused.x") && !log.contains("secret"), "{log}");
+    let words = "NETWORK ERROR: refused.x:25 cannot be reached: ";
+    assert!(log.contains(words) && log.contains("(mail 1 to c@d)") && !log.contains("secret"), "{log}");
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_trace_has_both_sides_of_the_line_and_no_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let arguments =
+        ["console", "--dir", directory.path().to_str().unwrap(), "--trace", trace.to_str().unwrap()];
+    let session: String = SESSION.iter().map(|(line, _)| format!("{line}\r")).collect();
+    let trouble =
+        "AT+SMTPSRV=\"smtp.server.com\";+SMTPFROM=\"a@b\";+SMTPRCPT=0,0,\"550@server.com\"\rAT+SMTPSEND\r";
+    for typed in [session + "AT+SMTPAUTH?\r", trouble.to_owned()] {
+        let mut child = mailmodem(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    }
+    let text = fs::read_to_string(trace).unwrap();
+    for part in [
+        " -- power on\n",
+        " T: AT+SMTPAUTH=1,\"UserName\",\"***\"\n",
+        " M: \\r\\n+SMTPAUTH: 1, \"UserName\", \"***\"\\r\\n\\r\\nOK\\r\\n\n",
+        " -- #1 opening: SMTP at smtp.server.com:25\n",
+        " -- #1 open\n",
+        " S: #1 220 ",
+        " C: #1 EHLO ",
+        " C: #1 AUTH CRAM-MD5\n",
+        " S: #1 334 ***\n",
+        " C: #1 ***\n",
+        " C: #1 MAIL FROM:<UserName@server.com>",
+        " octets of a message)\n",
+        " -- #1 closed by the modem\n",
+        " -- BAD RCPT 550@server.com: smtp.server.com:25 answered \"550 ",
+        "\" to RCPT TO:<550@server.com> (mail 1 to 550@server.com)\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    assert!(!text.contains("password") && !text.contains("cGFzc3dvcmQ"), "{text}");
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["console", "--dir", directory.path().to_str().unwrap(), "--log-format", "json"];
+    let mut child = mailmodem(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"AT+SMTPSEND\r").unwrap();
+    let log = text(&child.wait_with_output().unwrap().stderr);
+    assert!(log.starts_with('{') && log.trim_end().ends_with('}') && log.lines().count() == 1, "{log}");
+    assert!(log.contains("\"message\":\"PARAM ERROR: no server is set\""), "{log}");
 }
 
 #[test]

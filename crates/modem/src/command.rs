@@ -17,6 +17,7 @@ use crate::drive::DriveError;
 use crate::modem::{Modem, Transfer};
 use crate::terminal::{Code, Trouble};
 use mail::machine::Instant;
+use std::fmt;
 use table::Arguments;
 
 /// What runs a form of a command.
@@ -89,6 +90,17 @@ pub(crate) enum Entered {
     Cancelled,
     /// A text over the bound, ended by Ctrl-Z.
     TooLong,
+}
+
+/// For a trace: the text is its owner's.
+impl fmt::Display for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "a text of {} octets", text.len()),
+            Self::Cancelled => f.write_str("a text, cancelled"),
+            Self::TooLong => f.write_str("a text over the bound"),
+        }
+    }
 }
 
 impl Answer {

@@ -57,8 +57,8 @@ pub(crate) enum Text {
     None,
     /// Its header is shown.
     Header(Box<HeaderReader>),
-    /// It is saved.
-    Saved(Box<Saving>),
+    /// The message of this number is saved.
+    Saved(u32, Box<Saving>),
 }
 
 impl Inbox {
@@ -74,11 +74,11 @@ impl Inbox {
         matches!(self.session, Session::Open(_))
     }
 
-    /// The drive that AT+POP3GET is saving on, while it runs.
-    pub(crate) fn saving_on(&self) -> Option<Letter> {
+    /// Which message AT+POP3GET is saving, and on which drive, while it runs.
+    pub(crate) fn saving(&self) -> Option<(u32, Letter)> {
         match &self.session {
             Session::Open(open) => match &open.text {
-                Text::Saved(saving) => Some(saving.letter()),
+                Text::Saved(id, saving) => Some((*id, saving.letter())),
                 Text::None | Text::Header(_) => None,
             },
             Session::None | Session::Over(_) => None,
@@ -87,7 +87,7 @@ impl Inbox {
 
     /// Whether AT+POP3GET runs.
     pub(crate) fn is_getting(&self) -> bool {
-        self.saving_on().is_some()
+        self.saving().is_some()
     }
 }
 

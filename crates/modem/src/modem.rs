@@ -5,6 +5,7 @@
 mod copying;
 mod power;
 mod reading;
+mod reporting;
 mod sending;
 mod session;
 mod transfer;
@@ -24,16 +25,25 @@ use crate::outbox::Outbox;
 use crate::settings::Settings;
 use crate::terminal::editor::Edit;
 use crate::terminal::grammar::{CommandLine, Form, Invocation};
+use crate::terminal::masking::masked;
 use crate::terminal::{Code, Terminal};
 use copying::Copying;
-use mail::machine::{Input as LinkInput, Instant};
+use mail::machine::{Input as LinkInput, Instant, Passage};
 use reading::Reading;
+use reporting::LastFailure;
 use std::collections::VecDeque;
+use std::fmt;
 pub(crate) use transfer::Transfer;
 
 /// A connection of the modem's. Never used twice, so what arrives for one that is over finds nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(u64);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
 
 /// What happened around the modem.
 pub enum Input<'a> {
@@ -101,8 +111,27 @@ pub enum Output {
     Speed(u32),
     /// The modem is off: it takes no notice of what is typed until [`Input::PowerKey`].
     PoweredOff,
+    /// Something for a trace of the line; only with the setting `trace`.
+    Trace(Traced),
     /// Why a mail did not go, for the log: the result code and the reason in words. Holds no secret.
     Report(String),
+}
+
+/// Why no link can be opened.
+const NO_NETWORK: &str = "there is no network, or no context";
+
+/// What a trace of the line tells. Whoever makes one puts `***` in the place of what is secret: octets from outside
+/// are never traced as they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Traced {
+    /// A command line, as it was taken: edited, and without the noise before it.
+    Typed(Vec<u8>),
+    /// `A/`, or something typed that is no command line: in words.
+    TypedOther(String),
+    /// What the modem said. Echo is left out: what is typed is traced already.
+    Shown(Vec<u8>),
+    /// What went over a link.
+    OnLink(LinkId, Passage),
 }
 
 /// What is spoken on a link.
@@ -112,6 +141,15 @@ pub enum Protocol {
     Smtp,
     /// POP3, as its client.
     Pop3,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smtp => "SMTP",
+            Self::Pop3 => "POP3",
+        })
+    }
 }
 
 /// A modem. See the crate's words.
@@ -124,6 +162,7 @@ pub struct Modem {
     pub(crate) files: Files,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
+    pub(crate) last_failure: LastFailure,
     reading: Option<Reading>,
     copying: Option<Copying>,
     activity: Activity,
@@ -196,14 +235,15 @@ impl Modem {
         now: Instant,
     ) -> Self {
         let mut modem = Self {
+            terminal: Terminal::new(settings.trace),
             settings,
-            terminal: Terminal::new(),
             kept: Kept::default(),
             network: Network::default(),
             clock: Clock::new(calendar, now),
             files: Files::new(drive_c, drive_d),
             outbox: Outbox::new(),
             inbox: Inbox::default(),
+            last_failure: LastFailure::default(),
             reading: None,
             copying: None,
             activity: Activity::Ready,
@@ -254,8 +294,24 @@ impl Modem {
         self.flush();
     }
 
+    /// For a trace, if there is one; behind what was shown before it.
+    fn trace(&mut self, traced: impl FnOnce() -> Traced) {
+        if self.settings.trace {
+            self.trace_shown();
+            self.outputs.push_back(Output::Trace(traced()));
+        }
+    }
+
+    fn trace_shown(&mut self) {
+        let said = self.terminal.take_traced();
+        if !said.is_empty() {
+            self.outputs.push_back(Output::Trace(Traced::Shown(said)));
+        }
+    }
+
     /// Hands over what there is to show.
     fn flush(&mut self) {
+        self.trace_shown();
         let shown = self.terminal.take_shown();
         if !shown.is_empty() {
             self.outputs.push_back(Output::Show(shown));
@@ -326,17 +382,24 @@ impl Modem {
                 match edit {
                     Edit::Ignored | Edit::Taken => {}
                     Edit::Line(line) => {
+                        self.trace(|| Traced::Typed(masked(&line)));
                         if let Some(commands) = CommandLine::new(line.clone()) {
                             self.last_line = line;
                             self.execute(commands, now);
                         }
                     }
-                    Edit::TooLong => self.terminal.finish(Code::Error),
-                    Edit::Repeat => match CommandLine::new(self.last_line.clone()) {
-                        Some(commands) => self.execute(commands, now),
-                        // V.250 §5.2.4: when there was none, an empty line is repeated.
-                        None => self.terminal.finish(Code::Ok),
-                    },
+                    Edit::TooLong => {
+                        self.trace(|| Traced::TypedOther("a line over the bound".to_owned()));
+                        self.terminal.finish(Code::Error);
+                    }
+                    Edit::Repeat => {
+                        self.trace(|| Traced::TypedOther("A/".to_owned()));
+                        match CommandLine::new(self.last_line.clone()) {
+                            Some(commands) => self.execute(commands, now),
+                            // V.250 §5.2.4: when there was none, an empty line is repeated.
+                            None => self.terminal.finish(Code::Ok),
+                        }
+                    }
                 }
             }
             Activity::Text(..) => self.typed_text(octet, now),
@@ -444,6 +507,8 @@ impl Modem {
             }
         };
         if let Activity::Text(entry, line) = std::mem::replace(&mut self.activity, Activity::Ready) {
+            // A line that a host typed into the prompt by mistake may hold a password.
+            self.trace(|| Traced::TypedOther(entered.to_string()));
             let code = (entry.take)(self, entered);
             self.resume(code, line, now);
         }
@@ -488,6 +553,7 @@ impl Modem {
         }
         self.activity = Activity::Ready;
         self.finish(Code::Error);
+        self.trace(|| Traced::Typed(masked(line.trim_ascii())));
         for &octet in line {
             self.terminal.echo(octet);
         }
@@ -538,12 +604,6 @@ impl Modem {
             self.urcs.since = now;
         }
         self.urcs.responses.push_back(lines.into());
-    }
-
-    /// Tells the log why something did not work.
-    fn report(&mut self, words: &str, place: &str, reason: &str) {
-        let words = words.split_once(": ").map_or(words, |(_, words)| words);
-        self.outputs.push_back(Output::Report(format!("{words}: {place} {reason}")));
     }
 
     /// Never inside an answer; inside a line that is being typed only after a while.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub apop: bool,
     /// Whether mail needs a PDP context configured by the host (note §3.1).
     pub require_pdp_context: bool,
+    /// Whether [`Output::Trace`](crate::modem::Output::Trace) is made.
+    pub trace: bool,
     /// Who the modem says it is.
     pub identity: Identity,
     /// Whether `START`, `+CPIN: READY`, `SMS DONE` and `PB DONE` are shown when the power comes on.
@@ -54,6 +56,7 @@ impl Default for Settings {
             mail_file_name: MailFileName::Plain,
             apop: false,
             require_pdp_context: false,
+            trace: false,
             identity: Identity::default(),
             boot_urcs: false,
             hello_name: "[127.0.0.1]".to_owned(),

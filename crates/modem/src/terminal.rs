@@ -5,6 +5,7 @@
 
 pub(crate) mod editor;
 pub(crate) mod grammar;
+pub(crate) mod masking;
 
 use crate::kept::Kept;
 use editor::{Editor, Registers};
@@ -66,10 +67,12 @@ pub(crate) struct Terminal {
     pub(crate) registers: Registers,
     pub(crate) editor: Editor,
     shown: Vec<u8>,
+    /// What was said of it, for a trace if there is one.
+    traced: Option<Vec<u8>>,
 }
 
 impl Terminal {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(is_traced: bool) -> Self {
         Self {
             echo: true,
             verbose: true,
@@ -78,6 +81,7 @@ impl Terminal {
             registers: Registers::default(),
             editor: Editor::default(),
             shown: Vec::new(),
+            traced: is_traced.then(Vec::new),
         }
     }
 
@@ -94,6 +98,11 @@ impl Terminal {
     /// What is to be shown, all of it.
     pub(crate) fn take_shown(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.shown)
+    }
+
+    /// What was said, as a trace tells it.
+    pub(crate) fn take_traced(&mut self) -> Vec<u8> {
+        self.traced.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Shows a typed octet, if echo is on.
@@ -116,13 +125,32 @@ impl Terminal {
 
     /// One more line of an information response.
     pub(crate) fn say_on(&mut self, line: impl AsRef<[u8]>) {
-        self.show(line.as_ref());
+        self.put(line.as_ref());
         self.line_end();
     }
 
-    /// Octets as they are.
-    pub(crate) fn show(&mut self, octets: &[u8]) {
+    /// A line of an information response with a secret in it, which a trace tells as `masked`.
+    pub(crate) fn say_secret_on(&mut self, line: &[u8], masked: &[u8]) {
+        self.shown.extend_from_slice(line);
+        self.trace(masked);
+        self.line_end();
+    }
+
+    /// A portion of a file, as it is; a trace tells its size.
+    pub(crate) fn show_file(&mut self, octets: &[u8]) {
         self.shown.extend_from_slice(octets);
+        self.trace(format!("({} octets of a file)", octets.len()).as_bytes());
+    }
+
+    fn put(&mut self, octets: &[u8]) {
+        self.shown.extend_from_slice(octets);
+        self.trace(octets);
+    }
+
+    fn trace(&mut self, octets: &[u8]) {
+        if let Some(traced) = &mut self.traced {
+            traced.extend_from_slice(octets);
+        }
     }
 
     /// A final result code.
@@ -138,17 +166,17 @@ impl Terminal {
                 self.say(&[format!("+CME ERROR: {}", trouble.number_and_words().1)]);
             }
             _ if self.verbose => self.say(&[code.words()]),
-            _ => self.shown.extend_from_slice(&[code.number(), self.registers.line_end]),
+            _ => self.put(&[code.number(), self.registers.line_end]),
         }
     }
 
     /// The prompt for a text or for octets.
     pub(crate) fn prompt(&mut self, words: &[u8]) {
         self.line_end();
-        self.show(words);
+        self.put(words);
     }
 
     fn line_end(&mut self) {
-        self.shown.extend_from_slice(&[self.registers.line_end, self.registers.line_feed]);
+        self.put(&[self.registers.line_end, self.registers.line_feed]);
     }
 }

@@ -23,8 +23,9 @@ use crate::limits::{
     CAPABILITIES_MAX, HEADER_TEXT_OCTETS_MAX, IDLE_MAX, LISTING_LINES_MAX, RESPONSE_LINE_OCTETS_MAX,
 };
 use crate::line::{Line, LineReader};
-use crate::machine::{Input, Instant, Machine, Output};
+use crate::machine::{Input, Instant, Machine, Output, Passage};
 use crate::sasl::Credentials;
+use crate::secret::Secret;
 use crate::smtp::reply::printable;
 use std::collections::VecDeque;
 
@@ -114,6 +115,7 @@ pub struct Client {
     account: Account,
     security: Security,
     is_secured: bool,
+    is_traced: bool,
     timestamp: Option<String>,
     capabilities: Capabilities,
     top: Top,
@@ -166,6 +168,7 @@ impl Client {
             account,
             security,
             is_secured: false,
+            is_traced: false,
             timestamp: None,
             capabilities: Capabilities::NONE,
             top: Top::Untried,
@@ -173,6 +176,19 @@ impl Client {
             lines: LineReader::new(RESPONSE_LINE_OCTETS_MAX),
             progress: now,
             outputs: VecDeque::new(),
+        }
+    }
+
+    /// Tells each [`Event::Passage`] from here on.
+    pub const fn trace(&mut self) {
+        self.is_traced = true;
+    }
+
+    /// For a trace, if there is one.
+    fn tell(&mut self, passage: impl FnOnce(&Self) -> Passage) {
+        if self.is_traced {
+            let passage = passage(self);
+            self.outputs.push_back(Output::Event(Event::Passage(passage)));
         }
     }
 
@@ -348,7 +364,18 @@ impl Client {
         }
     }
 
+    /// Words of the server, without what it was told in confidence: it may quote what it did not like.
+    fn without_secrets(&self, words: &str) -> String {
+        let password = &self.account.credentials.password;
+        let words = password.cut_from(words);
+        match &self.timestamp {
+            Some(timestamp) => Secret::new(apop::digest(timestamp, password)).cut_from(&words),
+            None => words,
+        }
+    }
+
     fn on_line(&mut self, line: &[u8]) {
+        self.tell(|client| Passage::Heard(client.without_secrets(&printable(line))));
         if let State::Listing { step, ref mut lines } = self.state {
             *lines += 1;
             let lines = *lines;
@@ -356,7 +383,7 @@ impl Client {
         }
         let response = match Response::parse(line) {
             Ok(response) if response.is_positive => response,
-            Ok(response) => response.without(&self.account.credentials.password),
+            Ok(response) => Response::negative(self.without_secrets(&response.text)),
             Err(reason) => return self.malformed(reason),
         };
         match self.state {
@@ -409,6 +436,10 @@ impl Client {
         if let Some((_, left)) = header {
             *left -= wire.len();
         }
+        let taken = end.unwrap_or(wire.len());
+        if taken > 0 {
+            self.tell(|_| Passage::HeardContent(taken));
+        }
         if !content.is_empty() {
             self.outputs.push_back(Output::Event(Event::Content(content)));
         }
@@ -426,6 +457,7 @@ impl Client {
     }
 
     fn say(&mut self, command: &Command) {
+        self.tell(|_| Passage::Said(command.to_string()));
         self.outputs.push_back(Output::Transmit(command.to_octets()));
     }
 

@@ -4,6 +4,8 @@
 
 use super::number;
 use crate::secret::Secret;
+use crate::smtp::reply::printable;
+use std::fmt;
 
 /// A command with its arguments. A message number is 1 for the first message; 0 is well-formed and names none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +138,13 @@ impl Command {
     /// The line, with its end. A secret in it is in clear.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
+        let mut line = self.written(|secret| secret);
+        line.extend_from_slice(b"\r\n");
+        line
+    }
+
+    /// The line without its end, secrets as `told` tells them.
+    fn written(&self, told: fn(&[u8]) -> &[u8]) -> Vec<u8> {
         let mut line = self.keyword().as_bytes().to_vec();
         let mut argument = |octets: &[u8]| {
             line.push(b' ');
@@ -143,10 +152,10 @@ impl Command {
         };
         match self {
             Self::User(name) => argument(name),
-            Self::Pass(password) => argument(password.reveal()),
+            Self::Pass(password) => argument(told(password.reveal())),
             Self::Apop { name, digest } => {
                 argument(name);
-                argument(digest.as_bytes());
+                argument(told(digest.as_bytes()));
             }
             Self::Retr(id) | Self::Dele(id) | Self::List(Some(id)) | Self::Uidl(Some(id)) => {
                 argument(id.to_string().as_bytes());
@@ -155,8 +164,14 @@ impl Command {
             Self::List(None) | Self::Uidl(None) => {}
             Self::Stat | Self::Noop | Self::Rset | Self::Capa | Self::Stls | Self::Quit => {}
         }
-        line.extend_from_slice(b"\r\n");
         line
+    }
+}
+
+/// The line without its end, for a log: a secret in it is `***`.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.written(|_| Secret::MASK.as_bytes())))
     }
 }
 

@@ -5,7 +5,6 @@
 
 use super::number;
 use crate::limits::RESPONSE_LINE_OCTETS_MAX;
-use crate::secret::Secret;
 use crate::smtp::reply::printable;
 use std::fmt;
 
@@ -105,16 +104,6 @@ impl Response {
             _ => ResponseCode::Unknown,
         })
     }
-
-    /// The same without `secret` in its text: a server may quote what it did not like.
-    #[must_use]
-    pub fn without(mut self, secret: &Secret) -> Self {
-        let secret = printable(secret.reveal());
-        if !secret.is_empty() {
-            self.text = self.text.replace(&secret, "***");
-        }
-        self
-    }
 }
 
 /// The status indicator and the text, as on the wire.
@@ -206,12 +195,5 @@ mod tests {
         assert_eq!(unique_id("1 whqtswO00WBw418f9t5JxYwZ"), Some((1, "whqtswO00WBw418f9t5JxYwZ".into())));
         assert_eq!(unique_id("1"), None);
         assert_eq!(unique_id("1 \u{fffd}"), None);
-    }
-
-    #[test]
-    fn a_quoted_secret_is_taken_out() {
-        let response = Response::negative("bad password tiger");
-        assert_eq!(response.clone().without(&Secret::new("tiger")).text, "bad password ***");
-        assert_eq!(response.clone().without(&Secret::default()), response);
     }
 }

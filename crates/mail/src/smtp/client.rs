@@ -10,12 +10,13 @@
 use super::command::{Command, Path};
 use super::envelope::Envelope;
 use super::extensions::Extensions;
-use super::reply::{BadReply, Reply, ReplyReader, Severity};
+use super::reply::{BadReply, Reply, ReplyReader, Severity, printable};
 use crate::dot::DotStuffer;
 use crate::limits::{CHUNK_OCTETS, IDLE_MAX, QUIT_WAIT_MAX, REPLY_LINE_OCTETS_MAX};
 use crate::line::{Line, LineReader};
-use crate::machine::{Input, Instant, Machine, Output};
+use crate::machine::{Input, Instant, Machine, Output, Passage};
 use crate::sasl::{Credentials, Exchange, Mechanism};
+use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
@@ -65,6 +66,8 @@ pub struct Order {
 /// What the client tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// What went over the link; only if [`Client::trace`] was called.
+    Passage(Passage),
     /// The server has greeted, and the session is open.
     Greeted,
     /// This recipient was refused; the message goes to the others.
@@ -81,6 +84,9 @@ pub struct Client {
     replies: ReplyReader,
     extensions: Extensions,
     is_secured: bool,
+    is_traced: bool,
+    /// What the server was told in confidence, and may quote.
+    confided: Vec<Secret>,
     envelope: Envelope,
     /// Under [`BadRecipient::Skip`], the refused recipient not told yet: the last one is the outcome if none is left.
     skipped: Option<Failure>,
@@ -120,6 +126,8 @@ impl Client {
             replies: ReplyReader::default(),
             extensions: Extensions::default(),
             is_secured: false,
+            is_traced: false,
+            confided: Vec::new(),
             envelope: Envelope::default(),
             skipped: None,
             outputs: VecDeque::new(),
@@ -131,6 +139,11 @@ impl Client {
     #[must_use]
     pub const fn is_accepted(&self) -> bool {
         matches!(self.state, State::Quit(Ok(())))
+    }
+
+    /// Tells each [`Event::Passage`] from here on.
+    pub const fn trace(&mut self) {
+        self.is_traced = true;
     }
 
     /// Whether the server offers authentication; known from its EHLO on.
@@ -225,8 +238,10 @@ impl Client {
             let offered = if offered.is_empty() { "none".to_owned() } else { offered.to_owned() };
             return self.finish(Err(Failure::NoMechanism(offered)), now);
         };
+        self.confided.push(credentials.password.clone());
         let mut exchange = Exchange::new(mechanism, credentials);
         let initial = exchange.initial();
+        self.confided.extend(initial.clone());
         self.say(&Command::Auth { mechanism: mechanism.name().to_owned(), initial });
         self.enter(State::Auth(exchange, mechanism), now);
     }
@@ -245,6 +260,8 @@ impl Client {
         };
         let mut line = STANDARD.encode(response.reveal()).into_bytes();
         line.extend_from_slice(b"\r\n");
+        self.tell(|_| Passage::Said(Secret::MASK.to_owned()));
+        self.confided.push(response);
         self.outputs.push_back(Output::Transmit(line));
         self.enter(State::Auth(exchange, mechanism), now);
     }
@@ -292,6 +309,9 @@ impl Client {
     fn go_on_with_envelope(&mut self, now: Instant) {
         let group = self.envelope.next_group();
         if !group.is_empty() {
+            for line in String::from_utf8_lossy(&group).lines() {
+                self.tell(|_| Passage::Said(line.to_owned()));
+            }
             self.outputs.push_back(Output::Transmit(group));
         }
         self.enter(State::Envelope, now);
@@ -383,6 +403,7 @@ impl Client {
                     std::mem::take(stuffer).finish(&mut wire);
                     self.enter(State::Final, now);
                 }
+                self.tell(|_| Passage::SaidContent(wire.len()));
                 self.outputs.push_back(Output::Transmit(wire));
             }
             Err(unreadable) => self.break_off(unreadable.into()),
@@ -391,6 +412,7 @@ impl Client {
 
     /// Takes back what the server has just agreed to, by the line for it.
     fn cancel(&mut self, line: &str, failure: Failure, now: Instant) {
+        self.tell(|_| Passage::Said(line.to_owned()));
         self.outputs.push_back(Output::Transmit(format!("{line}\r\n").into_bytes()));
         self.enter(State::Cancelled(failure), now);
     }
@@ -423,7 +445,30 @@ impl Client {
         self.outputs.push_back(Output::Event(Event::Finished(outcome)));
     }
 
+    /// For a trace, if there is one.
+    fn tell(&mut self, passage: impl FnOnce(&Self) -> Passage) {
+        if self.is_traced {
+            let passage = passage(self);
+            self.outputs.push_back(Output::Event(Event::Passage(passage)));
+        }
+    }
+
+    /// A line from the server, as a trace may tell it.
+    fn heard(&self, line: &[u8]) -> Passage {
+        Passage::Heard(match line.get(..3) {
+            // A challenge, with the answer to it, may give the password away (RFC 4954 §4; nothing else is a 334).
+            Some(b"334") => format!("334 {}", Secret::MASK),
+            _ => self.without_secrets(&printable(line)),
+        })
+    }
+
+    /// Words of the server, without what it was told in confidence.
+    fn without_secrets(&self, words: &str) -> String {
+        self.confided.iter().fold(words.to_owned(), |words, secret| secret.cut_from(&words))
+    }
+
     fn say(&mut self, command: &Command) {
+        self.tell(|_| Passage::Said(command.masked()));
         self.outputs.push_back(Output::Transmit(format!("{command}\r\n").into_bytes()));
     }
 
@@ -466,13 +511,23 @@ impl Client {
         }
         while !matches!(self.state, State::Ended) {
             let read = match self.lines.next_line() {
-                Some(Line::Whole(line)) => Some(self.replies.push(line)),
+                Some(Line::Whole(line)) => {
+                    let line = line.to_vec();
+                    self.tell(|client| client.heard(&line));
+                    Some(self.replies.push(&line))
+                }
                 Some(Line::TooLong) => Some(Err(BadReply::LineTooLong)),
                 None => None,
             };
             match read {
                 Some(Ok(None)) => {}
-                Some(Ok(Some(reply))) => self.on_reply_among_octets(reply, now),
+                Some(Ok(Some(mut reply))) => {
+                    // A refusal is quoted to people.
+                    if matches!(reply.severity(), Severity::Transient | Severity::Permanent) {
+                        reply.lines = reply.lines.iter().map(|line| self.without_secrets(line)).collect();
+                    }
+                    self.on_reply_among_octets(reply, now);
+                }
                 Some(Err(bad)) => self.break_off(Failure::Malformed(self.step(), bad.into())),
                 // Not waited for: the end of such a line may never come.
                 None if self.lines.is_swallowing() => {

@@ -113,6 +113,19 @@ impl Command {
     }
 }
 
+impl Command {
+    /// The line on the wire without CRLF, secrets in it as `***`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Auth { mechanism, initial: Some(_) } => {
+                format!("AUTH {} {}", OneLine(mechanism), Secret::MASK)
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Why a message was not sent, in words for a log.
+//! Why a message was not sent, in words for a log: what the server did or does not do, so that they read on from its name.
 //!
 //! Not here: the words that a modem shows for it.
 
@@ -47,16 +47,16 @@ impl fmt::Display for Step {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The link did not open within [`IDLE_MAX`], or was closed while opening.
-    #[error("no connection")]
+    #[error("cannot be reached")]
     NotOpened,
     /// The link was closed before the message was.
-    #[error("the connection was lost at {0}{fate}", fate = fate(*.0))]
+    #[error("was lost at {0}{fate}", fate = fate(*.0))]
     Lost(Step),
     /// No whole reply came for [`IDLE_MAX`], or the network took none of the message for so long.
-    #[error("no answer to {0} within {limit} s{fate}", limit = IDLE_MAX.as_secs(), fate = fate(*.0))]
+    #[error("did not answer {0} within {limit} s{fate}", limit = IDLE_MAX.as_secs(), fate = fate(*.0))]
     Silent(Step),
     /// The server said what SMTP does not know.
-    #[error("answer to {0}: {1}{fate}", fate = fate(*.0))]
+    #[error("answered {0} with {1}{fate}", fate = fate(*.0))]
     Malformed(Step, Nonsense),
     /// The server said no, or something that is no answer to this step.
     #[error("answered \"{reply}\" to {step}")]
@@ -67,7 +67,7 @@ pub enum Failure {
         reply: Reply,
     },
     /// A recipient was refused by the server, or is an address that this session cannot carry (`reply` is `None`).
-    #[error("recipient {address}: {}", reply.as_ref().map_or("an address that SMTP cannot carry".to_owned(), |r| format!("answered \"{r}\"")))]
+    #[error("{}", refusal(address, reply.as_ref()))]
     BadRecipient {
         /// The address as it was given.
         address: String,
@@ -75,16 +75,16 @@ pub enum Failure {
         reply: Option<Reply>,
     },
     /// The sender's address needs SMTPUTF8, which the server does not have.
-    #[error("the sender's address needs SMTPUTF8, which the server does not offer")]
+    #[error("does not offer SMTPUTF8, which the sender's address needs")]
     SenderNotCarried,
     /// Credentials are given, and the server offers no mechanism that is spoken here.
-    #[error("no common authentication mechanism; the server offers: {0}")]
+    #[error("offers no authentication mechanism that is spoken here, but: {0}")]
     NoMechanism(String),
     /// The server's challenge could not be answered; the exchange was cancelled.
-    #[error("a challenge that {0} cannot answer")]
+    #[error("sent a challenge that {0} cannot answer")]
     BadChallenge(Mechanism),
     /// The message is larger than the server takes (RFC 1870); none of it was sent.
-    #[error("a message of {octets} octets; the server takes {limit}")]
+    #[error("takes messages of {limit} octets; this one has {octets}")]
     TooLarge {
         /// The message's size.
         octets: u64,
@@ -92,13 +92,13 @@ pub enum Failure {
         limit: u64,
     },
     /// TLS is required and not offered.
-    #[error("the server does not offer STARTTLS, which is required")]
+    #[error("does not offer STARTTLS, which is required")]
     TlsNotOffered,
     /// The handshake failed.
-    #[error("the TLS handshake failed")]
+    #[error("failed in the TLS handshake")]
     TlsFailed,
     /// The message could not be read to its end; the server got no final dot.
-    #[error("{0}")]
+    #[error("did not get the whole message: {0}")]
     Unreadable(#[from] Unreadable),
 }
 
@@ -111,6 +111,14 @@ impl Failure {
             self,
             Self::Lost(Step::FinalDot) | Self::Silent(Step::FinalDot) | Self::Malformed(Step::FinalDot, _)
         )
+    }
+}
+
+/// Of a recipient.
+fn refusal(address: &str, reply: Option<&Reply>) -> String {
+    match reply {
+        Some(reply) => format!("answered \"{reply}\" to {}:<{address}>", Step::Rcpt),
+        None => format!("cannot be given the recipient {address}: no address that SMTP carries there"),
     }
 }
 
@@ -132,6 +140,6 @@ pub enum Nonsense {
     TooEarly,
     /// Octets in clear behind the reply that begins TLS: an attempt to have them read as part of the secured session
     /// (CVE-2011-0411).
-    #[error("octets in clear behind the answer to STARTTLS")]
+    #[error("octets in clear behind its reply")]
     Injected,
 }

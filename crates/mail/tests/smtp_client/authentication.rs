@@ -86,7 +86,7 @@ fn without_a_common_mechanism_nothing_is_sent_unauthenticated() {
         [(&["SIZE"][..], "none"), (&["AUTH"], "none"), (&["AUTH GSSAPI NTLM"], "GSSAPI NTLM")]
     {
         let script = format!(
-            "C: QUIT\nS: 221 bye\nclose\nfailed no common authentication mechanism; the server offers: {offered}"
+            "C: QUIT\nS: 221 bye\nclose\nfailed offers no authentication mechanism that is spoken here, but: {offered}"
         );
         play(tim, &(greeting(extensions) + &script));
     }
@@ -97,7 +97,7 @@ fn a_challenge_that_cannot_be_answered_is_cancelled_without_the_password() {
     for challenge in ["334 Rubbish", "334", "334 =", "334 \u{e9}", "334 PDFA eD4="] {
         let script = format!(
             "C: AUTH CRAM-MD5\nS: {challenge}\nC: *\nS: 501 cancelled\nC: QUIT\nS: 221 bye\nclose\n\
-             failed a challenge that CRAM-MD5 cannot answer"
+             failed sent a challenge that CRAM-MD5 cannot answer"
         );
         play(tim, &(greeting(&["AUTH CRAM-MD5 PLAIN"]) + &script));
     }
@@ -113,7 +113,7 @@ fn no_mechanism_answers_a_challenge_too_many() {
         let script = dialogue.replace("235 in", "334 PDFAeD4=")
             + &format!(
                 "\nC: *\nS: 235 in after all\nC: QUIT\nS: 221 bye\nclose\n\
-                 failed a challenge that {mechanism} cannot answer"
+                 failed sent a challenge that {mechanism} cannot answer"
             );
         play(tim, &(greeting(&[&format!("AUTH {mechanism}")]) + &script));
     }
@@ -129,7 +129,7 @@ fn what_comes_after_the_cancellation_changes_nothing() {
         ("S: 334 PDFAeD4=", "C: QUIT\nS: 221 bye\n"),
     ] {
         let script = format!(
-            "C: AUTH CRAM-MD5\nS: 334 !\nC: *\n{after}\n{last}close\nfailed a challenge that CRAM-MD5 cannot answer"
+            "C: AUTH CRAM-MD5\nS: 334 !\nC: *\n{after}\n{last}close\nfailed sent a challenge that CRAM-MD5 cannot answer"
         );
         play(tim, &(greeting(&["AUTH CRAM-MD5"]) + &script));
     }

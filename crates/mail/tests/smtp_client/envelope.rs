@@ -41,7 +41,7 @@ fn data_goes_with_several_recipients_when_some_may_be_skipped() {
 
 #[test]
 fn the_first_refused_recipient_fails_the_mail() {
-    let failed = "failed recipient a@x: answered \"550 5.1.1 who\"";
+    let failed = "failed answered \"550 5.1.1 who\" to RCPT TO:<a@x>";
     let two = || order_to(&["a@x", "b@x"], Fail);
     let script = format!("S: 250 ok\nC: RCPT TO:<a@x>\nS: 550 5.1.1 who\n{QUIT}{failed}");
     play(two, &(greeting(&[]) + MAIL + &script));
@@ -52,7 +52,7 @@ fn the_first_refused_recipient_fails_the_mail() {
         );
         play(two, &(greeting(&["PIPELINING"]) + MAIL + &script));
     }
-    let failed = "failed recipient b@x: answered \"451 later\"";
+    let failed = "failed answered \"451 later\" to RCPT TO:<b@x>";
     let script =
         format!("C+ RCPT TO:<a@x>\nC+ RCPT TO:<b@x>\nS: 250 ok\nS: 250 ok\nS: 451 later\n{QUIT}{failed}");
     play(two, &(greeting(&["PIPELINING"]) + MAIL + &script));
@@ -70,8 +70,8 @@ fn refused_recipients_are_skipped_and_told() {
         S: 550 who
         S: 250 ok
         S: 450 full
-        skipped recipient a@x: answered \"550 who\"
-        skipped recipient c@x: answered \"450 full\"";
+        skipped answered \"550 who\" to RCPT TO:<a@x>
+        skipped answered \"450 full\" to RCPT TO:<c@x>";
     play(three, &(greeting(&["PIPELINING"]) + MAIL + script + GOOD_END));
     let script = "
         S: 250 ok
@@ -81,8 +81,8 @@ fn refused_recipients_are_skipped_and_told() {
         S: 250 ok
         C: RCPT TO:<c@x>
         S: 450 full
-        skipped recipient a@x: answered \"550 who\"
-        skipped recipient c@x: answered \"450 full\"
+        skipped answered \"550 who\" to RCPT TO:<a@x>
+        skipped answered \"450 full\" to RCPT TO:<c@x>
         C: DATA";
     play(three, &(greeting(&[]) + MAIL + script + GOOD_END));
 }
@@ -90,10 +90,10 @@ fn refused_recipients_are_skipped_and_told() {
 #[test]
 fn when_all_are_refused_the_last_one_is_the_outcome() {
     let two = || order_to(&["a@x", "b@x"], Skip);
-    let end = "failed recipient b@x: answered \"551 no\"";
+    let end = "failed answered \"551 no\" to RCPT TO:<b@x>";
     let script = format!(
         "S: 250 ok\nC: RCPT TO:<a@x>\nS: 550 who\nC: RCPT TO:<b@x>\nS: 551 no\n\
-         skipped recipient a@x: answered \"550 who\"\n{QUIT}{end}"
+         skipped answered \"550 who\" to RCPT TO:<a@x>\n{QUIT}{end}"
     );
     play(two, &(greeting(&[]) + MAIL + &script));
     // Pipelined: DATA is on its way, and its answer is one of several.
@@ -108,13 +108,13 @@ fn when_all_are_refused_the_last_one_is_the_outcome() {
     ] {
         let script = format!(
             "C+ RCPT TO:<a@x>\nC+ RCPT TO:<b@x>\nC+ DATA\nS: 250 ok\nS: 550 who\nS: 551 no\n\
-             skipped recipient a@x: answered \"550 who\"\nS: {data}\n{answer}{end}"
+             skipped answered \"550 who\" to RCPT TO:<a@x>\nS: {data}\n{answer}{end}"
         );
         play(two, &(greeting(&["PIPELINING"]) + MAIL + &script));
     }
     let script = format!(
         "C+ RCPT TO:<a@x>\nC+ DATA\nS: 250 ok\nS: 550 who\nS: 354 go\nC: .\nS: 554 nobody\n{QUIT}\
-         failed recipient a@x: answered \"550 who\""
+         failed answered \"550 who\" to RCPT TO:<a@x>"
     );
     play(|| order_to(&["a@x"], Fail), &(greeting(&["PIPELINING"]) + MAIL + &script));
 }
@@ -171,7 +171,7 @@ fn the_size_is_declared_when_it_may_be() {
         play(order, &(greeting(&[size]) + &mail + rest + GOOD_END));
     }
     play(order, &(greeting(&[]) + MAIL + rest + GOOD_END));
-    let failed = "failed a message of 17 octets; the server takes 16";
+    let failed = "failed takes messages of 16 octets; this one has 17";
     play(order, &(greeting(&["SIZE 16"]) + QUIT + failed));
 }
 
@@ -189,7 +189,7 @@ fn addresses_beyond_ascii_need_smtputf8() {
         S: 250 ok
         C: DATA";
     play(sender, &(utf8.clone() + script + GOOD_END));
-    let failed = "failed the sender's address needs SMTPUTF8, which the server does not offer";
+    let failed = "failed does not offer SMTPUTF8, which the sender's address needs";
     play(sender, &(plain.clone() + QUIT + failed));
 
     let script = "
@@ -201,7 +201,7 @@ fn addresses_beyond_ascii_need_smtputf8() {
         S: 250 ok
         C: DATA";
     play(recipients(Fail), &(utf8.clone() + script + GOOD_END));
-    let words = "recipient j\u{f6}rg@x: an address that SMTP cannot carry";
+    let words = "cannot be given the recipient j\u{f6}rg@x: no address that SMTP carries there";
     play(recipients(Fail), &(plain.clone() + QUIT + "failed " + words));
     let script = format!("{MAIL}S: 250 ok\nC: RCPT TO:<a@x>\nS: 250 ok\nskipped {words}\nC: DATA");
     play(recipients(Skip), &(plain + &script + GOOD_END));
@@ -215,7 +215,8 @@ fn addresses_beyond_ascii_need_smtputf8() {
 fn an_address_that_would_be_a_command_is_refused_before_a_word_of_the_mail() {
     for address in ["a@x\r\nDATA", "a@x>\r\nRSET", "a@x> SIZE=1", "<a@x>", "a b@x", "a@x\0", "", "@x", "a@"] {
         for policy in [Fail, Skip] {
-            let words = format!("recipient {address}: an address that SMTP cannot carry");
+            let words =
+                format!("cannot be given the recipient {address}: no address that SMTP carries there");
             let mut peer = Peer::new(order_to(&[address], policy));
             peer.say("220 mx");
             peer.say("250 mx");
@@ -228,7 +229,7 @@ fn an_address_that_would_be_a_command_is_refused_before_a_word_of_the_mail() {
 
 #[test]
 fn an_order_to_nobody_is_sent_to_nobody() {
-    let failed = "failed recipient : an address that SMTP cannot carry";
+    let failed = "failed cannot be given the recipient : no address that SMTP carries there";
     for policy in [Fail, Skip] {
         play(|| order_to(&[], policy), &(greeting(&["PIPELINING"]) + QUIT + failed));
     }

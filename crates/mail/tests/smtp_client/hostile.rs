@@ -77,7 +77,7 @@ fn a_greeting_that_is_none() {
 #[test]
 fn a_reply_whose_code_changes() {
     let script =
-        "S: 250-a\nS: 550 b\nclose\nfailed answer to MAIL FROM: a multi-line reply whose code changes";
+        "S: 250-a\nS: 550 b\nclose\nfailed answered MAIL FROM with a multi-line reply whose code changes";
     play(order, &(greeting(&[]) + "C: MAIL FROM:<mike@server.com>\n" + script));
 }
 
@@ -164,7 +164,7 @@ fn replies_before_their_commands() {
             }
         }
     }
-    let early = "S: 250 ok\nS: 250 ok\nS: 354 go\nS: 250 taken\nabort\nfailed answer to DATA: a reply before its command";
+    let early = "S: 250 ok\nS: 250 ok\nS: 354 go\nS: 250 taken\nabort\nfailed answered DATA with a reply before its command";
     let group = "C: MAIL FROM:<mike@server.com>\nC+ RCPT TO:<john@server.com>\nC+ DATA\n";
     play_at_once(order(), &(greeting(&["PIPELINING"]) + group + early));
 }
@@ -206,7 +206,8 @@ fn what_comes_after_a_refusal_changes_nothing() {
     let group =
         "C: MAIL FROM:<mike@server.com>\nC+ RCPT TO:<john@server.com>\nC+ DATA\nS: 250 ok\nS: 550 who\n";
     for after in ["S: 421 bye", "S: what", "S: 250-a\nS: 550 b", "closed", "wait 29999\nwait 1"] {
-        let script = format!("{group}{after}\nclose\nfailed recipient john@server.com: answered \"550 who\"");
+        let script =
+            format!("{group}{after}\nclose\nfailed answered \"550 who\" to RCPT TO:<john@server.com>");
         play(order, &(greeting(&["PIPELINING"]) + &script));
     }
 }

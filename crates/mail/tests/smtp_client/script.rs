@@ -184,6 +184,7 @@ impl Peer {
                 Output::Close => "close".to_owned(),
                 Output::Abort => "abort".to_owned(),
                 Output::Event(Event::Greeted) => "greeted".to_owned(),
+                Output::Event(Event::Passage(passage)) => format!("{passage:?}"),
                 Output::Event(Event::Skipped(failure)) => format!("skipped {failure}"),
                 Output::Event(Event::Finished(outcome)) => {
                     self.outcome = Some(outcome.clone());

@@ -21,7 +21,7 @@ fn without_starttls_while_required_nothing_is_sent() {
         C: QUIT
         S: 221 bye
         close
-        failed the server does not offer STARTTLS, which is required";
+        failed does not offer STARTTLS, which is required";
     play(required, &(greeting(&["AUTH PLAIN"]) + script));
     // A server from before extensions cannot have it either.
     let refused =
@@ -70,7 +70,7 @@ fn capabilities_are_forgotten_too_when_ehlo_is_refused_after_tls() {
         C: QUIT
         S: 221 bye
         close
-        failed no common authentication mechanism; the server offers: none";
+        failed offers no authentication mechanism that is spoken here, but: none";
     play(required, &(greeting(&["STARTTLS", "AUTH PLAIN"]) + script));
 }
 
@@ -87,7 +87,7 @@ fn starttls_is_not_asked_for_twice() {
         C: QUIT
         S: 221 bye
         close
-        failed no common authentication mechanism; the server offers: none";
+        failed offers no authentication mechanism that is spoken here, but: none";
     play(required, &(greeting(&["STARTTLS"]) + script));
 }
 
@@ -98,14 +98,14 @@ fn octets_in_clear_behind_the_answer_are_never_read() {
         S: 220 go
         S: 250 PIPELINING
         close
-        failed answer to STARTTLS: octets in clear behind the answer to STARTTLS";
+        failed answered STARTTLS with octets in clear behind its reply";
     play_at_once(required(), &(before.clone() + script));
     let script = "
         S: 220 go
         starttls
         S: 2
         close
-        failed answer to STARTTLS: octets in clear behind the answer to STARTTLS";
+        failed answered STARTTLS with octets in clear behind its reply";
     let mut peer = Peer::new(required());
     for line in ["220 mx", "250-mx\r\n250 STARTTLS", "220 go"] {
         peer.say(line);
@@ -121,8 +121,8 @@ fn octets_in_clear_behind_the_answer_are_never_read() {
 #[test]
 fn a_link_that_goes_during_the_handshake_is_a_failed_handshake() {
     let before = greeting(&["STARTTLS"]) + "C: STARTTLS\nS: 220 go\nstarttls\n";
-    play(required, &(before.clone() + "closed\nclose\nfailed the TLS handshake failed"));
-    play(required, &(before + "wait 29999\nwait 1\nclose\nfailed no answer to STARTTLS within 30 s"));
+    play(required, &(before.clone() + "closed\nclose\nfailed failed in the TLS handshake"));
+    play(required, &(before + "wait 29999\nwait 1\nclose\nfailed did not answer STARTTLS within 30 s"));
 }
 
 #[test]

@@ -113,6 +113,12 @@ pub(super) fn list_commands(modem: &mut Modem, _: &Arguments, _: Instant) -> Ans
     Answer::OK
 }
 
+pub(super) fn read_last_failure(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
+    let [words, reason] = modem.last_failure.fields();
+    modem.terminal.say(&[format!("+MAILERR: \"{words}\",\"{reason}\"")]);
+    Answer::OK
+}
+
 pub(super) fn read_clock(modem: &mut Modem, _: &Arguments, now: Instant) -> Answer {
     let time = modem.clock.read(now);
     modem.terminal.say(&[format!("+CCLK: \"{time}\"")]);

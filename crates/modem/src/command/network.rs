@@ -1,7 +1,7 @@
 //! Commands about the network (commands.md §5). There is none but the machine's own: what they set is kept, and what
 //! they tell is that all is well, unless AT+CFUN or AT+COPS has left it.
 
-use super::smtp::{MASK, quoted_line};
+use super::smtp::{MASK, SecretLine, quoted_line, say_secret};
 use super::table::Arguments;
 use super::{Answer, Power, general};
 use crate::kept::Kept;
@@ -142,15 +142,16 @@ pub(super) fn activate(modem: &mut Modem, arguments: &Arguments, _: Instant) -> 
 }
 
 pub(super) fn read_authentication(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    let masks = modem.settings.mask_passwords;
     let lines = modem.network.authentication.iter().map(|(cid, Authentication { kind, texts })| {
-        let [first, second] = texts
-            .each_ref()
-            .map(|text| if masks && !text.reveal().is_empty() { MASK } else { text.reveal() });
-        quoted_line("+CSOCKAUTH", &format!("{cid},{kind},"), &[first, second], "")
+        let clear = texts.each_ref().map(Secret::reveal);
+        let masked = clear.map(|text| if text.is_empty() { text } else { MASK });
+        [clear, masked].map(|texts| quoted_line("+CSOCKAUTH", &format!("{cid},{kind},"), &texts, ""))
     });
-    let lines: Vec<Vec<u8>> = lines.collect();
-    say_any(modem, &lines)
+    let lines: Vec<SecretLine> = lines.collect();
+    if !lines.is_empty() {
+        say_secret(modem, &lines);
+    }
+    Answer::OK
 }
 
 pub(super) fn write_authentication(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {

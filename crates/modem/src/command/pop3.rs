@@ -1,6 +1,6 @@
 //! The commands of the POP3 application (note §2, §4; commands.md §3).
 
-use super::smtp::{MASK, quoted_line};
+use super::smtp::{MASK, quoted_line, say_secret};
 use super::table::Arguments;
 use super::{Answer, Job};
 use crate::drive::Letter;
@@ -14,13 +14,16 @@ use mail::secret::Secret;
 
 pub(super) fn read_account(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     let line = match &modem.inbox.account {
-        None => quoted_line("+POP3SRV", "", &[b"", b"", b""], &format!(", {}", Account::PORT)),
+        None => {
+            [(); 2].map(|()| quoted_line("+POP3SRV", "", &[b"", b"", b""], &format!(", {}", Account::PORT)))
+        }
         Some(Account { server, port, credentials: Credentials { user, password } }) => {
-            let password = if modem.settings.mask_passwords { MASK } else { password.reveal() };
-            quoted_line("+POP3SRV", "", &[server.as_bytes(), user, password], &format!(", {port}"))
+            let tail = format!(", {port}");
+            let line = |password| quoted_line("+POP3SRV", "", &[server.as_bytes(), user, password], &tail);
+            [line(password.reveal()), line(MASK)]
         }
     };
-    modem.terminal.say(&[line]);
+    say_secret(modem, &[line]);
     Answer::OK
 }
 

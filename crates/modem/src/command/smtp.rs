@@ -11,7 +11,19 @@ use mail::sasl::Credentials;
 use mail::secret::Secret;
 
 /// What a masked password reads back as.
-pub(super) const MASK: &[u8] = b"***";
+pub(super) const MASK: &[u8] = Secret::MASK.as_bytes();
+
+/// A line with passwords in it, in clear and masked, for [`say_secret`].
+pub(super) type SecretLine = [Vec<u8>; 2];
+
+/// Says lines with passwords in them: in clear to a terminal that may see them, and never to a trace.
+pub(super) fn say_secret(modem: &mut Modem, lines: &[SecretLine]) {
+    modem.terminal.say::<&[u8]>(&[]);
+    for [clear, masked] in lines {
+        let shown = if modem.settings.mask_passwords { masked } else { clear };
+        modem.terminal.say_secret_on(shown, masked);
+    }
+}
 
 /// The setters' rule: a mail that is being sent is not to be changed.
 fn when_idle(modem: &mut Modem, set: impl FnOnce(&mut Modem) -> Option<()>) -> Answer {
@@ -57,13 +69,13 @@ pub(super) fn clear_server(modem: &mut Modem, _: &Arguments, _: Instant) -> Answ
 
 pub(super) fn read_authentication(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     let line = match &modem.outbox.credentials {
-        None => quoted_line("+SMTPAUTH", "0, ", &[b"", b""], ""),
+        None => [(); 2].map(|()| quoted_line("+SMTPAUTH", "0, ", &[b"", b""], "")),
         Some(Credentials { user, password }) => {
-            let password = if modem.settings.mask_passwords { MASK } else { password.reveal() };
-            quoted_line("+SMTPAUTH", "1, ", &[user, password], "")
+            let line = |password| quoted_line("+SMTPAUTH", "1, ", &[user, password], "");
+            [line(password.reveal()), line(MASK)]
         }
     };
-    modem.terminal.say(&[line]);
+    say_secret(modem, &[line]);
     Answer::OK
 }
 

@@ -35,6 +35,8 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// Whether it may be left out.
     pub optional: bool,
+    /// Whether a trace masks it.
+    pub secret: bool,
 }
 
 /// What an argument may be.
@@ -143,6 +145,13 @@ impl Arguments {
     }
 }
 
+impl Parameter {
+    /// Whether an argument is what it may be.
+    pub(crate) fn fits(&self, argument: &Argument) -> bool {
+        self.kind.check(argument).is_some()
+    }
+}
+
 impl ParameterKind {
     fn check(self, argument: &Argument) -> Option<Value> {
         let (octets, is_quoted) = match argument {
@@ -187,6 +196,11 @@ impl Command {
     #[must_use]
     pub fn is_basic(&self) -> bool {
         !self.name.starts_with('+')
+    }
+
+    /// The parameters of its write form.
+    pub(crate) fn parameters(&self) -> &'static [Parameter] {
+        self.write.map_or(&[], |(parameters, _)| parameters)
     }
 
     /// Checks arguments for the write form.
@@ -246,7 +260,7 @@ pub fn forms_on(line: &[u8]) -> Vec<(String, FormKind)> {
 fn parameter_list(parameters: &[Parameter]) -> String {
     let mut list = String::new();
     let mut open = 0;
-    for (at, Parameter { name, kind, optional }) in parameters.iter().enumerate() {
+    for (at, Parameter { name, kind, optional, .. }) in parameters.iter().enumerate() {
         if *optional {
             list.push('[');
             open += 1;
@@ -316,23 +330,28 @@ fn bounds(parameter: &Parameter) -> Option<String> {
 }
 
 const fn number(name: &'static str, least: u32, most: u32) -> Parameter {
-    Parameter { name, kind: ParameterKind::Number(least, most), optional: false }
+    Parameter { name, kind: ParameterKind::Number(least, most), optional: false, secret: false }
 }
 
 const fn number_of(name: &'static str, numbers: &'static [u32]) -> Parameter {
-    Parameter { name, kind: ParameterKind::NumberOf(numbers), optional: false }
+    Parameter { name, kind: ParameterKind::NumberOf(numbers), optional: false, secret: false }
 }
 
 const fn word_of(name: &'static str, words: &'static [&'static str]) -> Parameter {
-    Parameter { name, kind: ParameterKind::WordOf(words), optional: false }
+    Parameter { name, kind: ParameterKind::WordOf(words), optional: false, secret: false }
 }
 
 const fn text(name: &'static str, least: usize, most: usize) -> Parameter {
-    Parameter { name, kind: ParameterKind::Text(least, most), optional: false }
+    Parameter { name, kind: ParameterKind::Text(least, most), optional: false, secret: false }
 }
 
 const fn name(name: &'static str) -> Parameter {
-    Parameter { name, kind: ParameterKind::Name, optional: false }
+    Parameter { name, kind: ParameterKind::Name, optional: false, secret: false }
+}
+
+/// A trace masks it: the one place that says so.
+const fn secret(parameter: Parameter) -> Parameter {
+    Parameter { secret: true, ..parameter }
 }
 
 const fn optional(parameter: Parameter) -> Parameter {
@@ -500,7 +519,7 @@ pub static COMMANDS: &[Command] = &[
         summary: "the SIM card: ready, so no PIN is taken",
         source: "27.007 §8.3",
         read: Some(general::say_values),
-        write: Some((&[text("pin", 4, 8), optional(text("new pin", 4, 8))], general::refuse)),
+        write: Some((&[secret(text("pin", 4, 8)), optional(secret(text("new pin", 4, 8)))], general::refuse)),
         values: &["READY"],
         ..ROW
     },
@@ -668,8 +687,9 @@ pub static COMMANDS: &[Command] = &[
             &[
                 number("cid", 1, CONTEXTS_MAX),
                 optional(number("type", 0, 3)),
-                optional(text("password", 0, 127)),
-                optional(text("user", 0, 127)),
+                // Hosts give them in either order.
+                optional(secret(text("password", 0, 127))),
+                optional(secret(text("user", 0, 127))),
             ],
             network::write_authentication,
         )),
@@ -751,7 +771,11 @@ pub static COMMANDS: &[Command] = &[
         test: Some("(0,1)"),
         read: Some(smtp::read_authentication),
         write: Some((
-            &[number("log in", 0, 1), optional(text("user", 1, 128)), optional(text("password", 0, 128))],
+            &[
+                number("log in", 0, 1),
+                optional(text("user", 1, 128)),
+                optional(secret(text("password", 0, 128))),
+            ],
             smtp::write_authentication,
         )),
         execute: Some(smtp::clear_authentication),
@@ -799,7 +823,7 @@ pub static COMMANDS: &[Command] = &[
         source: "note §2",
         read: Some(smtp::read_body),
         write: Some((
-            &[Parameter { name: "text", kind: ParameterKind::Octets(512), optional: false }],
+            &[Parameter { name: "text", kind: ParameterKind::Octets(512), optional: false, secret: false }],
             smtp::write_body,
         )),
         execute: Some(smtp::ask_body),
@@ -850,7 +874,7 @@ pub static COMMANDS: &[Command] = &[
             &[
                 text("server", 1, 128),
                 text("user", 1, 128),
-                text("password", 0, 128),
+                secret(text("password", 0, 128)),
                 optional(number("port", 1, 65_535)),
             ],
             pop3::write_account,
@@ -922,6 +946,13 @@ pub static COMMANDS: &[Command] = &[
         source: "note §4.7",
         write: Some((&[number("drive", 0, 1), text("folder/file", 1, 254)], pop3::read_one)),
         execute: Some(pop3::read_last),
+        ..ROW
+    },
+    Command {
+        name: "+MAILERR",
+        summary: "the last result code of a mail or session that was no SUCCESS, and why",
+        source: "mailmodem's own",
+        read: Some(general::read_last_failure),
         ..ROW
     },
     Command {

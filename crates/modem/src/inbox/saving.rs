@@ -26,10 +26,10 @@ pub(crate) enum Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotSaved {
     /// The drive did not take it.
-    #[error("cannot save: {0}")]
+    #[error("the mail cannot be saved: {0}")]
     Drive(#[from] DriveError),
     /// It is larger than the setting allows.
-    #[error("a mail of over {0} octets")]
+    #[error("the mail has over {0} octets")]
     TooLarge(u64),
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: the commands that do it ([`crate::command`]).
 
+use super::reporting::LastFailure;
 use super::{Activity, Modem, Output, TypeAhead, Urcs};
 use crate::command::Power;
 use crate::command::network::Network;
@@ -36,6 +37,7 @@ impl Modem {
             files,
             outbox,
             inbox,
+            last_failure,
             reading,
             copying,
             type_ahead,
@@ -47,6 +49,7 @@ impl Modem {
         files.power_on();
         *outbox = Outbox::new();
         *inbox = Inbox::default();
+        *last_failure = LastFailure::default();
         *reading = None;
         *copying = None;
         *type_ahead = TypeAhead::default();

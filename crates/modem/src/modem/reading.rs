@@ -57,7 +57,7 @@ impl Modem {
                     Form::Text { ends_line } => *ends_line = portion.ends_with(b"\n"),
                     Form::Counted => self.terminal.say(&[format!("+CFTRANTX: DATA,{octets}")]),
                 }
-                self.terminal.show(&portion);
+                self.terminal.show_file(&portion);
                 return None;
             }
             Err(_) => Code::Error,

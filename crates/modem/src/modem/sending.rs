@@ -1,6 +1,6 @@
 //! A mail from AT+SMTPSEND to its outcome (note §3.2, §3.3).
 
-use super::{LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol};
+use super::{LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, Protocol, Traced};
 use crate::command::Job;
 use crate::outbox::Sending;
 use crate::outbox::draft::{Draft, FileContent, bare_address, header_mailbox};
@@ -19,12 +19,19 @@ impl Modem {
         if self.outbox.is_sending() {
             return Err("+SMTP: ONGOING");
         }
-        let order = self.order(now).ok_or("+SMTP: PARAM ERROR")?;
+        let order = match self.order(now) {
+            Ok(order) => order,
+            Err(reason) => return Err(self.not_begun("+SMTP: PARAM ERROR", reason)),
+        };
         if !self.can_open_links() {
-            return Err("+SMTP: NETWORK ERROR");
+            return Err(self.not_begun("+SMTP: NETWORK ERROR", NO_NETWORK.to_owned()));
         }
         let link = self.new_link();
-        self.outbox.sending = Some(Sending { link, client: Client::new(order, now) });
+        let mut client = Client::new(order, now);
+        if self.settings.trace {
+            client.trace();
+        }
+        self.outbox.sending = Some(Sending { link, client });
         let server = self.outbox.server.clone();
         self.outputs.push_back(Output::Open {
             link,
@@ -35,10 +42,18 @@ impl Modem {
         Ok(())
     }
 
-    /// Everything the mail needs; `None` when a mandatory parameter is missing or invalid (note §3.1).
-    fn order(&mut self, now: Instant) -> Option<Order> {
+    fn not_begun(&mut self, words: &'static str, reason: String) -> &'static str {
+        self.report_not_begun(words, reason);
+        words
+    }
+
+    /// Everything the mail needs; or which mandatory parameter is missing or invalid (note §3.1), in words.
+    fn order(&mut self, now: Instant) -> Result<Order, String> {
         let outbox = &self.outbox;
-        let sender = outbox.sender.as_ref().filter(|_| !outbox.server.name.is_empty())?;
+        if outbox.server.name.is_empty() {
+            return Err("no server is set".to_owned());
+        }
+        let sender = outbox.sender.as_ref().ok_or("no sender is set")?;
         let recipients: Vec<String> = outbox
             .draft
             .recipients
@@ -46,21 +61,22 @@ impl Modem {
             .map(|(_, _, mailbox)| bare_address(&mailbox.address).unwrap_or_default().to_owned())
             .collect();
         if recipients.is_empty() {
-            return None;
+            return Err("no recipient is set".to_owned());
         }
         let mut attachments = Vec::new();
         let mut octets = 0_u64;
         for file in outbox.draft.files.values() {
             // Opened here and read as the link drains: what is removed or written meanwhile is sent as it was opened.
-            let content = self.files.open(&file.path).ok()?;
+            let content = self.files.open(&file.path).map_err(|error| format!("{}: {error}", file.path))?;
             octets = octets.saturating_add(content.octets());
-            let name = file.path.name()?.to_string();
+            let name = file.path.name().ok_or("a drive cannot be sent")?.to_string();
             attachments.push(Attachment { name, content: Box::new(FileContent(content)) });
         }
         if octets > self.settings.attachments_octets_max {
-            return None;
+            let most = self.settings.attachments_octets_max;
+            return Err(format!("the attachments have {octets} octets; {most} may be sent"));
         }
-        let date = self.clock.date(now)?;
+        let date = self.clock.date(now).ok_or("the clock shows no date that a mail can have")?;
         self.mails_composed += 1;
         let draft = compose::Draft {
             from: header_mailbox(sender),
@@ -73,11 +89,12 @@ impl Modem {
             unique: format!("{}.{}.{:x}", date.digits(), self.mails_composed, self.settings.nonce),
             attachments,
         };
-        Some(Order {
+        let bare_sender = bare_address(&sender.address).and_then(|address| address.parse().ok());
+        Ok(Order {
             hello_name: self.settings.hello_name.clone(),
             security: Security::AsOpened,
             credentials: outbox.credentials.clone(),
-            sender: bare_address(&sender.address)?.parse().ok()?,
+            sender: bare_sender.ok_or("the sender's address cannot be one")?,
             recipients,
             bad_recipient: self.settings.bad_recipient,
             message: Box::new(Message::new(draft)),
@@ -112,6 +129,9 @@ impl Modem {
                 LinkOutput::StartTls => self.outputs.push_back(Output::StartTls(link)),
                 LinkOutput::Close => self.outputs.push_back(Output::Close(link)),
                 LinkOutput::Abort => self.outputs.push_back(Output::Abort(link)),
+                LinkOutput::Event(Event::Passage(passage)) => {
+                    self.outputs.push_back(Output::Trace(Traced::OnLink(link, passage)));
+                }
                 LinkOutput::Event(event) => events.push(event),
             }
         }
@@ -125,11 +145,12 @@ impl Modem {
             ObstacleKind::Network => Failure::NotOpened,
             ObstacleKind::Tls => Failure::TlsFailed,
         };
-        self.fail_sending(&failure, &obstacle.words, now);
+        self.fail_sending(&failure, &format!("{failure}: {}", obstacle.words), now);
     }
 
     fn on_sending_event(&mut self, event: Event, now: Instant) {
         match event {
+            Event::Passage(_) => {}
             Event::Greeted => {
                 self.terminal.say(&["+SMTP: OK"]);
                 self.finish_pending(Code::Ok, now);
@@ -167,10 +188,5 @@ impl Modem {
             is_set: self.outbox.credentials.is_some(),
             is_offered: self.outbox.sending.as_ref().is_some_and(offered),
         }
-    }
-
-    fn report_sending(&mut self, words: &str, reason: &str) {
-        let place = format!("{}:{}", self.outbox.server.name, self.outbox.server.port);
-        self.report(words, &place, reason);
     }
 }

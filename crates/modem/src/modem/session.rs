@@ -1,6 +1,6 @@
 //! A POP3 session from AT+POP3IN to its end (note §4).
 
-use super::{Job, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol};
+use super::{Job, LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, Protocol, Traced};
 use crate::command::Answer;
 use crate::drive::path::{Name, Path};
 use crate::drive::{DriveError, Letter};
@@ -25,6 +25,7 @@ impl Modem {
             return Answer::ERROR;
         };
         if !self.can_open_links() {
+            self.report_not_begun(NETWORK_ERROR, NO_NETWORK);
             self.terminal.say(&[NETWORK_ERROR]);
             return Answer::ERROR;
         }
@@ -33,7 +34,10 @@ impl Modem {
             return Answer::ERROR;
         };
         let link = self.new_link();
-        let client = Client::new(user, Security::AsOpened, now);
+        let mut client = Client::new(user, Security::AsOpened, now);
+        if self.settings.trace {
+            client.trace();
+        }
         self.inbox.session = Session::Open(Box::new(Open { link, client, text: Text::None }));
         self.outputs.push_back(Output::Open {
             link,
@@ -66,12 +70,12 @@ impl Modem {
             return answer;
         }
         match self.begin_saving(form, now) {
-            Ok(saving) => match self.request(Request::Retrieve(id), Text::Saved(Box::new(saving)), now) {
+            Ok(saving) => match self.request(Request::Retrieve(id), Text::Saved(id, Box::new(saving)), now) {
                 Ok(()) => Answer::OK,
                 Err(answer) => answer,
             },
             Err(reason) => {
-                self.fail_saving(reason, now);
+                self.fail_saving(id, reason, now);
                 Answer::OK
             }
         }
@@ -165,7 +169,7 @@ impl Modem {
             ObstacleKind::Network => Failure::NotOpened,
             ObstacleKind::Tls => Failure::TlsFailed,
         };
-        self.end_session(&failure, &obstacle.words, now);
+        self.end_session(&failure, &format!("{failure}: {}", obstacle.words), now);
     }
 
     /// The network is gone: unlike a link that is lost while nothing was asked, this is not the server's doing.
@@ -177,8 +181,8 @@ impl Modem {
 
     /// The card that a mail is being saved on was pulled.
     pub(super) fn on_card_removed_from_session(&mut self, now: Instant) {
-        if self.inbox.saving_on() == Some(Letter::D) {
-            self.fail_saving(NotSaved::Drive(DriveError::Gone), now);
+        if let Some((id, Letter::D)) = self.inbox.saving() {
+            self.fail_saving(id, NotSaved::Drive(DriveError::Gone), now);
         }
     }
 
@@ -192,6 +196,9 @@ impl Modem {
                 Some(LinkOutput::StartTls) => self.outputs.push_back(Output::StartTls(link)),
                 Some(LinkOutput::Close) => self.outputs.push_back(Output::Close(link)),
                 Some(LinkOutput::Abort) => self.outputs.push_back(Output::Abort(link)),
+                Some(LinkOutput::Event(Event::Passage(passage))) => {
+                    self.outputs.push_back(Output::Trace(Traced::OnLink(link, passage)));
+                }
                 Some(LinkOutput::Event(event)) => self.on_session_event(event, now),
             }
         }
@@ -199,13 +206,13 @@ impl Modem {
 
     fn on_session_event(&mut self, event: Event, now: Instant) {
         match event {
+            Event::Passage(_) | Event::UniqueId { .. } => {}
             Event::LoggedIn | Event::Done => self.succeed(now),
             Event::Stat { count, octets } => {
                 self.terminal.say(&[format!("+POP3: {count}, {octets}")]);
                 self.finish_pending(Code::Ok, now);
             }
             Event::ListEntry { id, octets } => self.on_list_entry(id, octets),
-            Event::UniqueId { .. } => {}
             Event::ListEnd => {
                 if self.is_pending(Job::List { any: false }) {
                     self.terminal.say(&["+POP3: EMPTY"]);
@@ -215,7 +222,7 @@ impl Modem {
             Event::Content(octets) => self.on_content(&octets, now),
             Event::ContentEnd => self.on_content_end(now),
             Event::Refused { request, response } => {
-                let reason = format!("answered \"{response}\" to {}", request.command().keyword());
+                let reason = format!("answered \"{response}\" to {}", request.command());
                 let was_getting = self.inbox.is_getting();
                 if let Some(open) = self.inbox.open() {
                     open.text = Text::None;
@@ -253,9 +260,10 @@ impl Modem {
         let Some(open) = self.inbox.open() else { return };
         match &mut open.text {
             Text::Header(reader) => reader.push(octets),
-            Text::Saved(saving) => {
+            Text::Saved(id, saving) => {
+                let id = *id;
                 if let Err(reason) = saving.push(octets) {
-                    self.fail_saving(reason, now);
+                    self.fail_saving(id, reason, now);
                 }
             }
             Text::None => {}
@@ -273,13 +281,13 @@ impl Modem {
                 self.terminal.say(&lines);
                 self.finish_pending(Code::Ok, now);
             }
-            Text::Saved(saving) => match self.finish_saving(*saving) {
+            Text::Saved(id, saving) => match self.finish_saving(*saving) {
                 Ok(file) => {
                     let (folder, name) = file.as_folder_and_name();
                     self.urc([SUCCESS.to_owned(), format!("{folder}, {name}")], now);
                     self.inbox.last_saved = Some(file);
                 }
-                Err(reason) => self.fail_saving(reason, now),
+                Err(reason) => self.fail_saving(id, reason, now),
             },
             Text::None => {}
         }
@@ -294,9 +302,9 @@ impl Modem {
 
     /// The mail can't be saved: the session is closed (note §1, FILE SYSTEM ERROR), since POP3 has no other way to stop
     /// what is still coming.
-    fn fail_saving(&mut self, reason: NotSaved, now: Instant) {
+    fn fail_saving(&mut self, id: u32, reason: NotSaved, now: Instant) {
         let words = not_saved_words(reason);
-        self.report_session(words, &reason.to_string());
+        self.report_not_saved(words, reason, id);
         self.stop_session();
         self.urc([words.to_owned()], now);
     }
@@ -321,13 +329,6 @@ impl Modem {
         } else {
             self.terminal.say(&[words]);
             self.finish_pending(Code::Error, now);
-        }
-    }
-
-    fn report_session(&mut self, words: &str, reason: &str) {
-        if let Some(account) = &self.inbox.account {
-            let place = format!("{}:{}", account.server, account.port);
-            self.report(words, &place, reason);
         }
     }
 }

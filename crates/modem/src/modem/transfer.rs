@@ -3,7 +3,7 @@
 //!
 //! Not here: the protocol ([`crate::xmodem`]); AT+CFTRANTX, which takes nothing in ([`super::reading`]).
 
-use super::{Activity, Modem};
+use super::{Activity, Modem, Traced};
 use crate::command::Answer;
 use crate::drive::path::Path;
 use crate::drive::{DriveError, Letter};
@@ -105,6 +105,8 @@ impl Modem {
             return rest;
         }
         let rest = transfer.typed(octets, now);
+        let taken = octets.len() - rest.len();
+        self.trace(|| Traced::TypedOther(format!("{taken} octets of a file")));
         self.step_transfer(now);
         rest
     }
@@ -134,7 +136,7 @@ impl Modem {
         while let Activity::Transfer(transfer, _) = &mut self.activity {
             match transfer.step(now) {
                 None => return,
-                Some(Step::Show(octets)) => self.terminal.show(&octets),
+                Some(Step::Show(octets)) => self.terminal.show_file(&octets),
                 Some(Step::Ended(result)) => self.end_transfer(result, now),
             }
         }
@@ -145,7 +147,7 @@ impl Modem {
             return;
         };
         if let Err(failure) = &result {
-            self.report("FILE TRANSFER", "with the terminal:", &failure.to_string());
+            self.report_transfer(&failure.to_string());
         }
         match line {
             Some(line) => self.resume(if result.is_ok() { Code::Ok } else { Code::Error }, line, now),

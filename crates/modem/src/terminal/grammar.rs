@@ -50,6 +50,11 @@ impl CommandLine {
         is_ours.then_some(Self { text: line, at: 2 })
     }
 
+    /// What is left of it.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.slice(self.at..self.text.len())
+    }
+
     /// The next command; `None` at the end.
     pub(crate) fn next_command(&mut self) -> Result<Option<Invocation>, Malformed> {
         self.skip(|octet| matches!(octet, b' ' | b';'));

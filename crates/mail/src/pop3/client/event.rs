@@ -2,12 +2,15 @@
 
 use super::Request;
 use crate::limits::{HEADER_TEXT_OCTETS_MAX, IDLE_MAX};
+use crate::machine::Passage;
 use crate::pop3::response::{BadResponse, Response};
 use std::fmt;
 
 /// What the owner of a session gets to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// What went over the link; only if [`super::Client::trace`] was called.
+    Passage(Passage),
     /// Requests can be made.
     LoggedIn,
     /// The answer to [`Request::Stat`].
@@ -53,23 +56,23 @@ pub enum Event {
     Ended(Failure),
 }
 
-/// Why a session ended.
+/// Why a session ended: what the server did or does not do, so that the words read on from its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The link was not open within [`IDLE_MAX`], or was closed while opening.
-    #[error("no connection")]
+    #[error("cannot be reached")]
     NotOpened,
     /// The link was lost.
-    #[error("the link was lost")]
+    #[error("was lost")]
     Lost,
     /// The server ended the session while nothing was asked of it, in its own words.
-    #[error("the server ended the session: {0}")]
+    #[error("ended the session: \"{0}\"")]
     Released(Response),
     /// No line, and no piece of a text, arrived for [`IDLE_MAX`].
-    #[error("no answer to {0} within {secs} s", secs = IDLE_MAX.as_secs())]
+    #[error("did not answer {0} within {secs} s", secs = IDLE_MAX.as_secs())]
     Silent(Step),
     /// What arrived is not POP3. Without a step, nothing was asked.
-    #[error("{}{reason}", .step.map(|step| format!("{step}: ")).unwrap_or_default())]
+    #[error("{}{reason}", .step.map_or("sent ".to_owned(), |step| format!("answered {step} with ")))]
     Malformed {
         /// What it was taken for an answer to.
         step: Option<Step>,
@@ -77,28 +80,28 @@ pub enum Failure {
         reason: BadResponse,
     },
     /// More than [`HEADER_TEXT_OCTETS_MAX`] arrived for one header section.
-    #[error("over {HEADER_TEXT_OCTETS_MAX} octets for the header section of message {0}")]
+    #[error("sent over {HEADER_TEXT_OCTETS_MAX} octets for the header section of message {0}")]
     HeaderTooLong(u32),
     /// The greeting was -ERR.
-    #[error("not greeted: {0}")]
+    #[error("greeted with \"{0}\"")]
     GreetingRefused(Response),
     /// TLS is demanded, and the server does not say that it has it.
-    #[error("the server offers no TLS")]
+    #[error("does not offer STLS, which is required")]
     TlsNotOffered,
     /// TLS is demanded, and the server refused it.
-    #[error("TLS refused: {0}")]
+    #[error("answered \"{0}\" to STLS")]
     TlsRefused(Response),
     /// The handshake failed; its owner knows why.
-    #[error("the TLS handshake failed")]
+    #[error("failed in the TLS handshake")]
     TlsFailed,
     /// -ERR to USER.
-    #[error("user refused: {0}")]
+    #[error("answered \"{0}\" to USER")]
     RefusedUser(Response),
     /// -ERR to PASS or APOP. Its [`Response::code`] tells a wrong password from a locked maildrop, if the server does.
-    #[error("log-in refused: {0}")]
+    #[error("answered \"{0}\" to the log-in")]
     RefusedPassword(Response),
     /// -ERR to QUIT: some of what was marked was not deleted (RFC 1939 §6).
-    #[error("not all deleted: {0}")]
+    #[error("answered \"{0}\" to QUIT: not all is deleted")]
     QuitRefused(Response),
 }
 
@@ -133,7 +136,34 @@ impl fmt::Display for Step {
             Self::User => "USER",
             Self::Pass => "PASS",
             Self::Apop => "APOP",
-            Self::Request(request) => request.command().keyword(),
+            Self::Request(request) => return write!(f, "{}", request.command()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each reads on from the server's name.
+    #[test]
+    fn the_words_of_failures() {
+        let no = || Response::negative("no");
+        let malformed = |step| Failure::Malformed { step, reason: BadResponse::NoStatus };
+        for (failure, words) in [
+            (Failure::NotOpened, "cannot be reached"),
+            (Failure::Lost, "was lost"),
+            (Failure::Released(no()), "ended the session: \"-ERR no\""),
+            (Failure::Silent(Step::Request(Request::Retrieve(2))), "did not answer RETR 2 within 30 s"),
+            (malformed(Some(Step::Pass)), "answered PASS with a line that is no POP3 response"),
+            (malformed(None), "sent a line that is no POP3 response"),
+            (Failure::GreetingRefused(no()), "greeted with \"-ERR no\""),
+            (Failure::TlsRefused(no()), "answered \"-ERR no\" to STLS"),
+            (Failure::RefusedUser(no()), "answered \"-ERR no\" to USER"),
+            (Failure::RefusedPassword(no()), "answered \"-ERR no\" to the log-in"),
+            (Failure::QuitRefused(no()), "answered \"-ERR no\" to QUIT: not all is deleted"),
+        ] {
+            assert_eq!(failure.to_string(), words);
+        }
     }
 }

@@ -212,7 +212,7 @@ fn a_refused_user_and_a_refused_password_are_told_apart() {
     session.hear("+OK\r\n");
     assert_eq!(session.hear("-ERR [AUTH] tiger is wrong\r\n"), "QUIT\r\n");
     let failure = session.failure();
-    assert_eq!(failure.to_string(), "log-in refused: -ERR [AUTH] *** is wrong");
+    assert_eq!(failure.to_string(), "answered \"-ERR [AUTH] *** is wrong\" to the log-in");
     assert!(!format!("{failure:?}{:?}", session.client).contains("tiger"));
 }
 
@@ -542,7 +542,7 @@ fn thirty_seconds_without_progress_at_every_step() {
         session.tell(Input::DeadlinePassed);
         let failure = session.failure();
         assert_eq!(failure, Failure::Silent(step));
-        assert_eq!(failure.to_string(), format!("no answer to {step} within 30 s"));
+        assert_eq!(failure.to_string(), format!("did not answer {step} within 30 s"));
     }
 }
 
