@@ -24,7 +24,7 @@ fn world(octet_by_octet: bool) -> World {
         calendar: CALENDAR,
         card: true,
         octet_by_octet,
-        first_mails: false,
+        first_mails: true,
         drive_c_octets_max: DRIVE_OCTETS_MAX,
         drive_d_octets_max: DRIVE_OCTETS_MAX,
     })
@@ -51,6 +51,24 @@ const MAIL: &[&str] = &[
     "AT+SMTPRCPT=0,1,\"slow@server.com\"\r",
     "AT+SMTPRCPT=0,1,\"silent@server.com\"\r",
     "AT+SMTPAUTH=1,\"u\",\"p\"\r",
+    "AT+POP3SRV=\"pop3.server.com\",\"un\",\"pwd\"\r",
+    "AT+POP3SRV=\"pop3.server.com\",\"cut\",\"pwd\"\r",
+    "AT+POP3SRV=\"pop3.server.com\",\"silent\",\"pwd\"\r",
+    "AT+POP3SRV=\"pop3.server.com\",\"garbage\",\"pwd\"\r",
+    "AT+POP3SRV=\"pop3.server.com\",\"no-top\",\"pwd\"\r",
+    "AT+POP3SRV=\"pop3.server.com\",\"err-on-quit\",\"pwd\"\r",
+    "AT+POP3SRV=\"silent.server.com\",\"un\",\"pwd\"\r",
+    "AT+POP3IN\r",
+    "AT+POP3IN\r",
+    "AT+POP3NUM\r",
+    "AT+POP3LIST\r",
+    "AT+POP3HDR=1\r",
+    "AT+POP3GET=1\r",
+    "AT+POP3GET=2,3\r",
+    "AT+POP3READ\r",
+    "AT+POP3DEL=2\r",
+    "AT+POP3OUT\r",
+    "AT+POP3STOP\r",
 ];
 
 /// Pieces that mean something, and need no network.

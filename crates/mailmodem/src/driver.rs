@@ -257,7 +257,10 @@ fn poll_lines(
             Line::Standing(link) => link.poll_next(context, buffer).map(Happened::OnLink),
         };
         if let Poll::Ready(happened) = happened {
-            return Poll::Ready((at, happened));
+            // It is asked last next time: one that always has something must not keep the others waiting.
+            let last = lines.len() - 1;
+            lines.swap(at, last);
+            return Poll::Ready((last, happened));
         }
     }
     Poll::Pending

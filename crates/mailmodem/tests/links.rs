@@ -84,6 +84,27 @@ async fn a_closed_link_sends_its_rest_though_the_peer_still_talks() {
     assert_eq!(said, "552 too much\r\n");
 }
 
+#[tokio::test]
+async fn of_an_aborted_link_nothing_more_is_sent() {
+    let (near, mut far) = socket_pair().await;
+    let mut link = Link::new(near);
+    let mut buffer = vec![0; RECEIVED_OCTETS_MAX];
+    link.transmit(b"354 go on".to_vec());
+    assert!(matches!(link.next(&mut buffer).await, Event::Drained));
+    // More than any socket holds: the end of it is still here, and some is with the machine.
+    link.transmit([vec![b'x'; 32 * 1024 * 1024], b"\r\n.\r\n".to_vec()].concat());
+    let next = tokio::time::timeout(Duration::from_millis(50), link.next(&mut buffer)).await;
+    assert!(next.is_err(), "{next:?}");
+    link.abort();
+    let mut heard = Vec::new();
+    let ended = far.read_to_end(&mut heard).await;
+    assert!(
+        !heard.ends_with(b"\r\n.\r\n") && heard.len() < 32 * 1024 * 1024,
+        "{ended:?}, {} octets",
+        heard.len()
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_ends_is_left() {
     let (near, _far) = tokio::io::duplex(16);
