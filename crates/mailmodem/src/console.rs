@@ -5,6 +5,7 @@
 use crate::driver::Driver;
 use crate::flags::{ConsoleFlags, NetworkKind};
 use crate::home::Home;
+use crate::limits::DRIVE_OCTETS_MAX;
 use crate::network::Network;
 use crate::port::{octets, screen};
 use crate::trace::Trace;
@@ -12,6 +13,7 @@ use anyhow::Context as _;
 use modem::clock::Calendar;
 use modem::settings::Settings;
 use sandbox::provider::{self, Provider};
+use std::future::pending;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use tokio::sync::mpsc;
@@ -35,7 +37,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         }
     };
     let settings = Settings { nonce: nonce()?, ..Settings::default() };
-    let (drive_c, drive_d) = (home.drive_c()?, home.drive_d(flags.card)?);
+    let (drive_c, drive_d) = (home.drive_c(DRIVE_OCTETS_MAX)?, home.drive_d(flags.card)?);
     let trace = flags.trace.map(open_trace).transpose()?;
     let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network, trace);
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
@@ -43,7 +45,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         return screen::run(&mut driver, &banner, home.history(), delivered).await;
     }
     drop(delivered);
-    octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
+    octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout(), pending())
         .await
         .context("the console's input or output failed")
 }
@@ -78,12 +80,17 @@ fn open_trace(path: PathBuf) -> anyhow::Result<Trace> {
     Trace::open(path.clone()).with_context(|| format!("the trace {} cannot be opened", path.display()))
 }
 
-fn nonce() -> anyhow::Result<u64> {
+/// What sets this start of a modem apart.
+///
+/// # Errors
+/// The system gives no random number.
+pub fn nonce() -> anyhow::Result<u64> {
     getrandom::u64().context("the system gives no random number")
 }
 
 /// The machine's clock and zone.
-fn calendar() -> Calendar {
+#[must_use]
+pub fn calendar() -> Calendar {
     let now = jiff::Zoned::now();
     Calendar { unix_s: now.timestamp().as_second(), zone_quarters: now.offset().seconds() / (15 * 60) }
 }

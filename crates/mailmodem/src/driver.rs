@@ -2,6 +2,7 @@
 //!
 //! Not here: the port where its terminal plugs in, which calls [`Driver::typed`] and [`Driver::next`].
 
+use crate::card::Slot;
 use crate::limits::{POWER_OFF_MAX, RECEIVED_OCTETS_MAX};
 use crate::link::{Event, Link, Stopwatch};
 use crate::network::{Dialling, Network};
@@ -12,7 +13,7 @@ use modem::drive::Drive;
 use modem::modem::{Expects, Input, LinkId, Modem, Obstacle, Output};
 use modem::settings::Settings;
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::task::{Context, Poll};
 
 /// A modem that runs.
@@ -28,6 +29,7 @@ pub struct Driver {
     /// When a modem that is off comes on again.
     power_on_at: Option<Instant>,
     trace: Option<Trace>,
+    slot: Option<Slot>,
 }
 
 /// A link of the modem's, from the dialling on.
@@ -68,10 +70,17 @@ impl Driver {
         let settings = Settings { trace: trace.is_some(), ..settings };
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
         let (lines, buffer, notices) = (Vec::new(), Vec::new(), VecDeque::new());
-        let mut driver = Self { modem, network, watch, lines, buffer, notices, power_on_at: None, trace };
+        let (power_on_at, slot) = (None, None);
+        let mut driver = Self { modem, network, watch, lines, buffer, notices, power_on_at, trace, slot };
         driver.trace(|trace, now| trace.event(now, "power on"));
         driver.carry_out();
         driver
+    }
+
+    /// Has storage cards come and go: drive D:.
+    #[must_use]
+    pub fn with_slot(self, slot: Option<Slot>) -> Self {
+        Self { slot, ..self }
     }
 
     /// The terminal sent octets.
@@ -109,7 +118,7 @@ impl Driver {
                 return notice;
             }
             let (watch, deadline) = (self.watch, self.modem.deadline());
-            let (lines, buffer) = (&mut self.lines, &mut self.buffer);
+            let (lines, buffer, slot) = (&mut self.lines, &mut self.buffer, &mut self.slot);
             tokio::select! {
                 (at, happened) = poll_fn(|context| poll_lines(lines, buffer, context)) => {
                     self.on_line(at, happened);
@@ -120,6 +129,7 @@ impl Driver {
                     self.trace(|trace, now| trace.event(now, "power on"));
                     self.tell(Input::PowerKey);
                 }
+                card = next_card(slot) => self.tell(card.map_or(Input::CardRemoved, Input::CardInserted)),
             }
         }
     }
@@ -236,6 +246,14 @@ impl Driver {
         if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
             tokio::spawn(standing.close());
         }
+    }
+}
+
+/// The next card that is put in; `None` when the one that is in is pulled out.
+async fn next_card(slot: &mut Option<Slot>) -> Option<Box<dyn Drive>> {
+    match slot {
+        Some(slot) => slot.next().await,
+        None => pending().await,
     }
 }
 

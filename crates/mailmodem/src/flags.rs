@@ -2,6 +2,8 @@
 //!
 //! Not here: what the commands do.
 
+use crate::config::Format;
+use crate::port::Spec;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,18 +21,9 @@ pub struct Flags {
     /// Says more in the log, on standard error; twice, still more. RUST_LOG is heard too.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// How the log is written.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
-    pub log_format: LogFormat,
-}
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Human,
-    /// A JSON object in each line.
-    Json,
+    /// How the log is written [default: as the config of `serve` has it, or human].
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<Format>,
 }
 
 /// What the program is to do.
@@ -38,12 +31,25 @@ pub enum LogFormat {
 pub enum Command {
     /// A modem to type at: at a terminal with line editing, from a pipe octet by octet.
     Console(ConsoleFlags),
+    /// Modems on real lines: pseudo-terminals, serial lines, TCP; one from flags, or many from a config.
+    Serve(ServeFlags),
+    /// Says whether a config is well, or what is wrong where.
+    CheckConfig {
+        /// The config [default: /etc/mailmodem/mailmodem.toml]
+        file: Option<PathBuf>,
+    },
     /// The sandbox's mail provider on real sockets, for other programs.
     Sandbox(SandboxFlags),
     /// Plays dialogues: golden transcripts of a terminal and a modem, in memory and without waiting.
     Play(PlayFlags),
     /// Prints the reference of the AT commands.
     Commands,
+    /// Writes man pages and shell completions.
+    #[command(hide = true)]
+    Generate {
+        /// Where to.
+        directory: PathBuf,
+    },
 }
 
 /// How the console's modem is set up.
@@ -61,6 +67,27 @@ pub struct ConsoleFlags {
     /// Traces the line into a file: what is typed and shown, and the servers' wire; passwords are masked.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+}
+
+/// Which lines are served.
+#[derive(Debug, Clone, Args)]
+pub struct ServeFlags {
+    /// One line on this port: pty:PATH, serial:DEVICE[,speed=115200][,parity=none|even|odd][,flow=none|rtscts],
+    /// tcp:ADDRESS:PORT or stdio
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<Spec>,
+    /// Its modem dials a provider in this process, which takes every server name; else the servers that it names.
+    #[arg(long, requires = "port")]
+    pub sandbox: bool,
+    /// Where its drives and the sandbox's mail are kept [default: mailmodem in the user's data directory]
+    #[arg(long, value_name = "DIR", requires = "port")]
+    pub dir: Option<PathBuf>,
+    /// It has a slot for a storage card: while there is a directory drive-d in DIR, that is drive D:.
+    #[arg(long, requires = "port")]
+    pub card: bool,
+    /// Lines as this file says, which is read again at SIGHUP [default: /etc/mailmodem/mailmodem.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    pub config: Option<PathBuf>,
 }
 
 /// What a modem can dial.

@@ -1,6 +1,6 @@
-//! The directory of the console's: its drives, its mail, its history.
+//! The directory of a modem's: its drives, its sandbox's mail, the console's history.
 //!
-//! Not here: drives of other modems.
+//! Not here: cards that come and go ([`crate::card`]).
 
 use crate::directory::DirectoryDrive;
 use crate::limits::DRIVE_OCTETS_MAX;
@@ -19,7 +19,7 @@ const FIRST_PICTURES: [(&str, &[u8]); 2] = [
     ("20100202_100016.jpg", include_bytes!("../assets/20100202_100016.jpg")),
 ];
 
-/// The directory of the console's.
+/// The directory of a modem's.
 #[derive(Clone, Debug)]
 pub struct Home {
     directory: PathBuf,
@@ -33,10 +33,7 @@ impl Home {
     pub fn open(directory: Option<PathBuf>) -> anyhow::Result<Self> {
         let directory = match directory {
             Some(directory) => directory,
-            None => etcetera::choose_base_strategy()
-                .context("it is not known where your data is kept; name a directory with --dir")?
-                .data_dir()
-                .join("mailmodem"),
+            None => data_directory()?,
         };
         create_private_directory(&directory).with_context(|| {
             format!("cannot make {}; name another directory with --dir", directory.display())
@@ -48,10 +45,10 @@ impl Home {
     ///
     /// # Errors
     /// It is in use, or cannot be read or written.
-    pub fn drive_c(&self) -> anyhow::Result<Box<dyn Drive>> {
+    pub fn drive_c(&self, octets_max: u64) -> anyhow::Result<Box<dyn Drive>> {
         let directory = self.directory.join("drive-c");
         let is_new = !directory.exists();
-        let mut drive = open_drive(&directory, NameCase::Told)?;
+        let mut drive = open_drive(&directory, NameCase::Told, octets_max)?;
         if is_new {
             add_pictures(&mut drive)
                 .with_context(|| format!("cannot put the first pictures into {}", directory.display()))?;
@@ -64,11 +61,17 @@ impl Home {
     /// # Errors
     /// It is in use, or cannot be read or written.
     pub fn drive_d(&self, is_wanted: bool) -> anyhow::Result<Option<Box<dyn Drive>>> {
-        let directory = self.directory.join("drive-d");
+        let directory = self.card();
         if !is_wanted && !directory.exists() {
             return Ok(None);
         }
-        Ok(Some(Box::new(open_drive(&directory, NameCase::Folded)?)))
+        Ok(Some(Box::new(open_drive(&directory, NameCase::Folded, DRIVE_OCTETS_MAX)?)))
+    }
+
+    /// The directory that is drive D: while it is there.
+    #[must_use]
+    pub fn card(&self) -> PathBuf {
+        self.directory.join("drive-d")
     }
 
     /// Where it is.
@@ -107,9 +110,22 @@ impl Home {
     }
 }
 
-fn open_drive(directory: &Path, case: NameCase) -> anyhow::Result<DirectoryDrive> {
-    let opened = create_private_directory(directory)
-        .and_then(|()| DirectoryDrive::open(directory, case, DRIVE_OCTETS_MAX));
+/// Where data is kept when nothing is said: the service's state directory, or else the user's data directory.
+///
+/// # Errors
+/// It is not known where that is.
+pub fn data_directory() -> anyhow::Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("STATE_DIRECTORY") {
+        return Ok(directory.into());
+    }
+    let user = etcetera::choose_base_strategy()
+        .context("it is not known where your data is kept; name a directory with --dir")?;
+    Ok(user.data_dir().join("mailmodem"))
+}
+
+fn open_drive(directory: &Path, case: NameCase, octets_max: u64) -> anyhow::Result<DirectoryDrive> {
+    let opened =
+        create_private_directory(directory).and_then(|()| DirectoryDrive::open(directory, case, octets_max));
     opened.map_err(|error| {
         let remedy = match error.kind() {
             io::ErrorKind::ResourceBusy => "another mailmodem uses it; give this one its own with --dir",

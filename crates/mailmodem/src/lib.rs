@@ -2,16 +2,22 @@
 //!
 //! Not here: what the modem does, which is pure and knows nothing of this crate.
 
+pub mod card;
+pub mod config;
 pub mod console;
 pub mod directory;
 pub mod driver;
 pub mod flags;
+pub mod generate;
 pub mod home;
 pub mod limits;
+pub mod line;
 pub mod link;
 pub mod maildir;
 pub mod network;
 pub mod play;
 pub mod port;
 pub mod provider;
+mod retry;
+pub mod serve;
 pub mod trace;

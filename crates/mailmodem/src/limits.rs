@@ -27,6 +27,34 @@ pub const LINGER_OCTETS_MAX: u64 = 1024 * 1024;
 /// Size of what is read from a port at once.
 pub const TYPED_OCTETS_MAX: usize = 4 * 1024;
 
+/// How long a serial line may take to send what is under way before its speed changes.
+pub const SPEED_WAIT: Duration = Duration::from_secs(5);
+
+/// How soon a serial line that is gone, or a line of the config that failed, is tried again. The wait doubles up to
+/// [`RETRY_WAIT_MAX`].
+pub const RETRY_WAIT_MIN: Duration = Duration::from_millis(250);
+
+/// How long such a wait becomes. What has stood for longer begins again at [`RETRY_WAIT_MIN`].
+pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(8);
+
+/// How long a terminal on TCP may be silent before it is asked whether it is still there, and then between questions.
+pub const KEEPALIVE_WAIT: Duration = Duration::from_secs(30);
+
+/// How many of these questions may stay without an answer.
+pub const KEEPALIVE_RETRIES: u32 = 3;
+
+/// How long what is under way on a line may take when the line is to end.
+pub const LINE_GRACE: Duration = Duration::from_secs(30);
+
+/// Shortest bound of a command line that a config may set: a line of the note still fits.
+pub const LINE_OCTETS_MIN: usize = 256;
+
+/// Longest bound of a command line that a config may set.
+pub const LINE_OCTETS_MAX: usize = 64 * 1024;
+
+/// How often it is seen whether a storage card is there.
+pub const CARD_WAIT: Duration = Duration::from_secs(2);
+
 /// How much may wait to be written to a port before no more is read from it.
 pub const SHOWN_OCTETS_MAX: usize = 64 * 1024;
 

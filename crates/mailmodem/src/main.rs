@@ -2,8 +2,10 @@
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use mailmodem::flags::{Command, Flags, LogFormat, SandboxFlags};
-use mailmodem::{console, play, provider};
+use mailmodem::config::{Format, Level, Logging};
+use mailmodem::flags::{Command, Flags, SandboxFlags};
+use mailmodem::serve::Source;
+use mailmodem::{console, generate, play, provider, serve};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
@@ -11,8 +13,8 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    begin_log(flags.verbose, flags.log_format);
-    match run(flags.into_command()) {
+    let (verbose, format) = (flags.verbose, flags.log_format);
+    match run(flags.into_command(), verbose, format) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed; there is nobody left to tell then.
@@ -22,8 +24,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<()> {
+    // A service says how it logs.
+    if !matches!(command, Command::Serve(_)) {
+        begin_log(Logging { level: Level::Warn, format: format.unwrap_or(Format::Human) }, verbose);
+    }
     match command {
+        Command::Serve(flags) => {
+            let source = Source::new(flags)?;
+            let config = source.read()?;
+            let logging = Logging { format: format.unwrap_or(config.logging.format), ..config.logging };
+            begin_log(logging, verbose);
+            block_on(Builder::new_multi_thread(), serve::run(source, config))
+        }
+        Command::CheckConfig { file } => print(&serve::check(file)?),
+        Command::Generate { directory } => generate::run(&directory),
         Command::Console(flags) => block_on(Builder::new_current_thread(), console::run(flags)),
         Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(&provider::troubles()),
         // Storing a mail waits for the disk; the other connections need not.
@@ -46,17 +61,18 @@ fn print(page: &str) -> anyhow::Result<()> {
 }
 
 /// The log goes to standard error: what the modem says has standard output to itself.
-fn begin_log(verbose: u8, format: LogFormat) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
+fn begin_log(logging: Logging, verbose: u8) {
+    let level = match logging.level as u8 + verbose {
+        0 => "error",
+        1 => "warn",
+        2 => "info",
+        3 => "debug",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        LogFormat::Human => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
+    match logging.format {
+        Format::Human => log.with_ansi(io::stderr().is_terminal()).init(),
+        Format::Json => log.json().init(),
     }
 }

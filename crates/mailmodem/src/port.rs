@@ -4,5 +4,15 @@
 
 mod advice;
 pub mod octets;
+mod pty;
 pub mod screen;
+mod serial;
+mod spec;
+mod tcp;
+mod tty;
 mod typist;
+
+pub use pty::Pty;
+pub use serial::Serial;
+pub use spec::{Flow, Parity, SerialSettings, Spec, SpecError};
+pub use tcp::Tcp;

@@ -15,7 +15,7 @@ pub enum MailFileName {
 }
 
 /// The settings of one modem.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Longest command line.
     pub line_octets_max: usize,
@@ -66,7 +66,7 @@ impl Default for Settings {
 }
 
 /// What a modem and its SIM card tell about themselves (commands.md §5).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// AT+CGMI.
     pub manufacturer: String,

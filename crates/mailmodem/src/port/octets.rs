@@ -1,67 +1,252 @@
-//! A port that is a pair of octet streams: a pipe, later a pseudo-terminal, a serial line, a socket. The modem's octets
-//! and nothing else.
+//! A port that is a pair of octet streams: a pipe, a pseudo-terminal, a serial line, a socket. The modem's octets and
+//! nothing else.
 
 use crate::driver::{Driver, Notice};
-use crate::limits::{SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX};
+use crate::limits::{LINE_GRACE, SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX};
 use modem::modem::Expects;
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
 use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::task::ready;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::tcp::OwnedWriteHalf;
 
-/// Runs a modem on a port until the terminal's octets end and everything under way is done and shown. How long that may
-/// take is for the modem's own timers to say. A terminal that does not read is not read from either; its mail goes on.
+/// Where what the modem shows goes.
+pub trait ToTerminal: AsyncWrite + Unpin + Send {
+    /// Changes the line's speed, in bits per second, once everything written is sent.
+    fn set_speed(&mut self, _speed: u32) -> impl Future<Output = io::Result<()>> + Send {
+        async { Ok(()) }
+    }
+}
+
+impl ToTerminal for tokio::io::Stdout {}
+impl ToTerminal for tokio::io::Sink {}
+impl ToTerminal for OwnedWriteHalf {}
+
+/// A port where terminals come and go.
+pub trait Port {
+    /// What is typed.
+    type From: AsyncRead + Unpin + Send;
+    /// What is shown.
+    type To: ToTerminal;
+
+    /// Waits for the next terminal. May be dropped and called anew; nothing is lost.
+    fn next(&mut self) -> impl Future<Output = Terminal<Self::From, Self::To>> + Send;
+
+    /// Has nobody else come while there is a terminal.
+    fn turn_away(&self) -> impl Future<Output = Infallible> + Send {
+        pending()
+    }
+}
+
+/// A terminal that is there.
+pub struct Terminal<F, T> {
+    pub(super) from: F,
+    pub(super) to: T,
+}
+
+/// Runs a modem on streams until the terminal's octets end and everything under way is done and shown. How long that may
+/// take is for the modem's own timers to say; but when it is to `stop`, it is [`LINE_GRACE`] at the most. A terminal that
+/// does not read is not read from either; its mail goes on.
 ///
 /// # Errors
 /// The port cannot be read, or written.
 pub async fn run(
     driver: &mut Driver,
-    mut from_terminal: impl AsyncRead + Unpin,
-    mut to_terminal: impl AsyncWrite + Unpin,
+    mut from: impl AsyncRead + Unpin,
+    to: impl ToTerminal,
+    stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut typed = vec![0; TYPED_OCTETS_MAX];
-    let mut shown = Vec::new();
-    let mut is_flushed = true;
-    let mut has_ended = false;
+    let mut pump = Pump::new(driver, to);
+    let mut stop = pin!(stop);
+    let run = async {
+        pump.attend(&mut from).await?;
+        pump.finish().await
+    };
+    tokio::select! {
+        ended = run => return ended,
+        () = &mut stop => {}
+    }
+    grace(&mut pump).await;
+    Ok(())
+}
+
+/// Runs a modem on a port, for one terminal after the other, until it is to `stop`. Then what is under way has
+/// [`LINE_GRACE`] to be done.
+pub async fn serve(driver: &mut Driver, port: &mut impl Port, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    let mut next = None;
     loop {
-        // A text that is never ended keeps nothing under way.
-        if has_ended && is_flushed && (driver.is_idle() || driver.expects() == Expects::Text) {
-            return Ok(());
-        }
-        tokio::select! {
-            // What is there already comes first, so that a portion of answers is one write.
-            biased;
-            notice = driver.next() => match notice {
-                Notice::Show(mut octets) => {
-                    shown.append(&mut octets);
-                    is_flushed = false;
-                }
-                Notice::Report(words) => tracing::warn!("{words}"),
-                // A pipe has none.
-                Notice::Speed(_) => {}
+        let terminal = match next.take() {
+            Some(terminal) => terminal,
+            None => tokio::select! {
+                terminal = unattended(driver, port) => terminal,
+                () = &mut stop => return grace(&mut Pump::new(driver, tokio::io::sink())).await,
             },
-            written = write_or_flush(&mut to_terminal, &shown), if !is_flushed => {
-                let octets = written?;
-                is_flushed = shown.is_empty();
-                shown.drain(..octets);
-                if is_flushed {
-                    driver.shown();
+        };
+        let Terminal { mut from, to } = terminal;
+        let mut pump = Pump::new(driver, to);
+        let attended = tokio::select! {
+            attended = pump.attend(&mut from) => attended,
+            never = port.turn_away() => match never {},
+            () = &mut stop => return grace(&mut pump).await,
+        };
+        // A terminal that only stopped talking may still listen, until another one comes.
+        let ended = match attended {
+            Ok(()) => tokio::select! {
+                finished = pump.finish() => finished,
+                terminal = port.next() => {
+                    next = Some(terminal);
+                    Ok(())
                 }
-            }
-            read = from_terminal.read(&mut typed), if !has_ended && shown.len() < SHOWN_OCTETS_MAX => {
-                match read? {
-                    0 => has_ended = true,
-                    octets => driver.typed(typed.get(..octets).unwrap_or_default()),
-                }
-            }
+                () = &mut stop => return grace(&mut pump).await,
+            },
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => tracing::debug!("the terminal is gone"),
+            Err(error) => tracing::info!(%error, "the terminal is gone"),
         }
     }
 }
 
-/// Writes a part of `octets` and tells how much, or flushes when there are none.
-async fn write_or_flush(to_terminal: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Result<usize> {
-    if octets.is_empty() {
-        return to_terminal.flush().await.map(|()| 0);
+/// Has the modem go on while nobody is there to see it.
+async fn unattended<P: Port>(driver: &mut Driver, port: &mut P) -> Terminal<P::From, P::To> {
+    let mut changed = None;
+    let mut terminal = loop {
+        tokio::select! {
+            biased;
+            terminal = port.next() => break terminal,
+            notice = driver.next() => match notice {
+                Notice::Show(_) => driver.shown(),
+                Notice::Report(words) => tracing::warn!("{words}"),
+                Notice::Speed(speed) => changed = Some(speed),
+            },
+        }
+    };
+    if let Some(speed) = changed {
+        change_speed(&mut terminal.to, speed).await;
     }
-    match to_terminal.write(octets).await? {
+    terminal
+}
+
+async fn grace(pump: &mut Pump<'_, impl ToTerminal>) {
+    match tokio::time::timeout(LINE_GRACE, pump.finish()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!(%error, "the terminal went before the end"),
+        Err(_) => tracing::warn!("ended with something under way"),
+    }
+}
+
+/// A speed that a line does not take is none that it changes to.
+async fn change_speed(to: &mut impl ToTerminal, speed: u32) {
+    if let Err(error) = to.set_speed(speed).await {
+        tracing::warn!(speed, %error, "the line's speed could not be changed");
+    }
+}
+
+/// A modem, and what it still has to show to its terminal.
+struct Pump<'a, T> {
+    driver: &'a mut Driver,
+    to: T,
+    shown: Vec<u8>,
+    is_flushed: bool,
+    /// The line's next speed, and how much is to be shown before.
+    speed: Option<(usize, u32)>,
+}
+
+impl<'a, T: ToTerminal> Pump<'a, T> {
+    const fn new(driver: &'a mut Driver, to: T) -> Self {
+        Self { driver, to, shown: Vec::new(), is_flushed: true, speed: None }
+    }
+
+    /// Goes on until the terminal's octets end. May be dropped; nothing is lost but what is typed later.
+    async fn attend(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+        while self.step(from, true).await?.is_continue() {}
+        Ok(())
+    }
+
+    /// Goes on until everything under way is done and shown.
+    async fn finish(&mut self) -> io::Result<()> {
+        // A text that is never ended keeps nothing under way.
+        while !(self.is_flushed && (self.driver.is_idle() || self.driver.expects() == Expects::Text)) {
+            // Its answer is that of a step that reads nothing: to go on.
+            let _ = self.step(&mut tokio::io::empty(), false).await?;
+        }
+        Ok(())
+    }
+
+    /// `Break`: the terminal's octets have ended.
+    async fn step(
+        &mut self,
+        from: &mut (impl AsyncRead + Unpin),
+        is_open: bool,
+    ) -> io::Result<ControlFlow<()>> {
+        let until = self.speed.map_or(self.shown.len(), |(octets, _)| octets);
+        let portion = self.shown.get(..until).unwrap_or_default();
+        tokio::select! {
+            // What is there already comes first, so that a portion of answers is one write.
+            biased;
+            notice = self.driver.next() => match notice {
+                Notice::Show(mut octets) => {
+                    self.shown.append(&mut octets);
+                    self.is_flushed = false;
+                }
+                Notice::Report(words) => tracing::warn!("{words}"),
+                Notice::Speed(speed) => {
+                    self.speed = Some((until, speed));
+                    self.is_flushed = false;
+                }
+            },
+            written = write_or_flush(&mut self.to, portion), if !self.is_flushed => match written? {
+                0 => self.on_flushed().await,
+                octets => {
+                    self.shown.drain(..octets);
+                    self.speed = self.speed.map(|(until, speed)| (until - octets, speed));
+                }
+            },
+            typed = read(from), if is_open && self.shown.len() < SHOWN_OCTETS_MAX => match typed?.as_slice() {
+                [] => return Ok(ControlFlow::Break(())),
+                octets => self.driver.typed(octets),
+            },
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// What was shown, up to a change of speed if there is to be one, is sent.
+    async fn on_flushed(&mut self) {
+        if let Some((_, speed)) = self.speed {
+            change_speed(&mut self.to, speed).await;
+            self.speed = None;
+        }
+        if self.shown.is_empty() {
+            self.is_flushed = true;
+            // An idle line keeps no room.
+            self.shown = Vec::new();
+            self.driver.shown();
+        }
+    }
+}
+
+/// What is typed next; nothing at its end. Room for it is taken only when it is there.
+async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    poll_fn(|context| {
+        let mut buffer = [0; TYPED_OCTETS_MAX];
+        let mut buffer = ReadBuf::new(&mut buffer);
+        ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
+        Ok(buffer.filled().to_vec()).into()
+    })
+    .await
+}
+
+/// Writes a part of `octets` and tells how much, or flushes when there are none.
+async fn write_or_flush(to: &mut impl ToTerminal, octets: &[u8]) -> io::Result<usize> {
+    if octets.is_empty() {
+        return to.flush().await.map(|()| 0);
+    }
+    match to.write(octets).await? {
         0 => Err(io::ErrorKind::WriteZero.into()),
         written => Ok(written),
     }

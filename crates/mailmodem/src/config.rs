@@ -1,0 +1,210 @@
+//! `mailmodem.toml`: which lines there are, and how each modem is set.
+//!
+//! What is wrong with a config is said with file, line and remedy, and a config with anything wrong is none.
+//!
+//! Not here: what the settings do. `packaging/mailmodem.example.toml` names and explains every key.
+
+mod tables;
+
+use crate::limits::DRIVE_OCTETS_MAX;
+use crate::port::Spec;
+use modem::settings::Settings;
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use tables::{ConfigTable, LineTable};
+use toml::Spanned;
+
+pub use tables::{Clock, Format, Level, Logging, Upstream};
+
+/// Where the config is looked for when nothing is said.
+pub const DEFAULT_FILE: &str = "/etc/mailmodem/mailmodem.toml";
+
+/// What a config says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How the program logs.
+    pub logging: Logging,
+    /// Its lines, by name.
+    pub lines: BTreeMap<String, LineConfig>,
+}
+
+/// A line: a modem and its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineConfig {
+    /// What it is called, in the log and on the disk.
+    pub name: String,
+    /// Where its terminal plugs in.
+    pub port: Spec,
+    /// Where drive C: and the sandbox's mail are kept.
+    pub dir: PathBuf,
+    /// What drive C: holds.
+    pub drive_c_octets_max: u64,
+    /// The slot for drive D:, if there is one.
+    pub card: Option<Card>,
+    /// Where the modem's connections lead.
+    pub upstream: Upstream,
+    /// How the modem's clock is set when the power comes on.
+    pub clock: Clock,
+    /// The modem's own settings.
+    pub settings: Settings,
+}
+
+/// A slot for a storage card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// The directory that is the card while it is there.
+    pub dir: PathBuf,
+    /// What it holds.
+    pub octets_max: u64,
+}
+
+/// Why a config is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read {}: {error}; mailmodem serve --port is one line without a config", file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{}:{line}:{column}: {words}", file.display())]
+    Wrong {
+        /// Which.
+        file: PathBuf,
+        /// Where, from 1 on.
+        line: usize,
+        /// Where in the line, from 1 on.
+        column: usize,
+        /// What is wrong, and what to do.
+        words: String,
+    },
+}
+
+impl Config {
+    /// Reads a config. Lines that name no directory have theirs in `data_dir`, unless the config names another.
+    ///
+    /// # Errors
+    /// It cannot be read, or something in it is wrong.
+    pub fn read(file: &Path, data_dir: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(file)
+            .map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
+        Self::parse(&text, data_dir).map_err(|Mistake { at, words }| {
+            let before = text.get(..at.start).unwrap_or(&text);
+            let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+            let line = before.matches('\n').count() + 1;
+            let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+            ConfigError::Wrong { file: file.to_owned(), line, column, words }
+        })
+    }
+
+    fn parse(text: &str, data_dir: &Path) -> Result<Self, Mistake> {
+        let config: ConfigTable = toml::from_str(text).map_err(|error| Mistake::of_toml(&error))?;
+        let data_dir = config.data_dir.as_deref().unwrap_or(data_dir);
+        let mut lines = BTreeMap::new();
+        for table in config.line {
+            let at = table.name.span();
+            let line = table.into_line(&config.modem, data_dir);
+            check(&line, &lines).map_err(|words| Mistake { at, words })?;
+            lines.insert(line.name.clone(), line);
+        }
+        if lines.is_empty() {
+            let words = "there is no line; a line begins with [[line]], and has a name and a port".to_owned();
+            return Err(Mistake { at: 0..0, words });
+        }
+        Ok(Self { logging: config.logging, lines })
+    }
+}
+
+/// What is wrong, and where in the text.
+struct Mistake {
+    at: Range<usize>,
+    words: String,
+}
+
+impl Mistake {
+    fn of_toml(error: &toml::de::Error) -> Self {
+        Self { at: error.span().unwrap_or(0..0), words: explain(error.message()) }
+    }
+}
+
+/// What one line must not be, and two lines must not share.
+fn check(line: &LineConfig, others: &BTreeMap<String, LineConfig>) -> Result<(), String> {
+    let name = &line.name;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        return Err(format!(
+            "\"{name}\" is no name for a line: it is the name of a directory too; take letters, digits, - and _"
+        ));
+    }
+    if others.contains_key(name) {
+        return Err(format!("there are two lines of the name \"{name}\"; give each its own"));
+    }
+    for other in others.values() {
+        if place(&other.port) == place(&line.port) && !line.port.is_any_free_one() {
+            return Err(format!("\"{name}\" and \"{}\" have the same port; give each its own", other.name));
+        }
+        if other.dir == line.dir {
+            return Err(format!("\"{name}\" and \"{}\" have the same dir; give each its own", other.name));
+        }
+    }
+    Ok(())
+}
+
+/// What two ports cannot both be.
+fn place(port: &Spec) -> (u8, &Path) {
+    match port {
+        Spec::Pty(link) => (0, link),
+        Spec::Serial(line) => (1, &line.device),
+        Spec::Tcp(address) => (2, Path::new(address)),
+        Spec::Stdio => (3, Path::new("")),
+    }
+}
+
+impl LineTable {
+    fn into_line(self, common: &tables::ModemTable, data_dir: &Path) -> LineConfig {
+        let (mut settings, mut clock) = (Settings::default(), Clock::default());
+        for table in [common, &self.modem] {
+            table.apply(&mut settings, &mut clock);
+        }
+        let name = Spanned::into_inner(self.name);
+        LineConfig {
+            dir: data_dir.join(self.dir.unwrap_or_else(|| PathBuf::from(&name))),
+            name,
+            port: self.port,
+            drive_c_octets_max: self.drive_c_octets_max.unwrap_or(DRIVE_OCTETS_MAX),
+            card: self.card.map(|card| Card {
+                dir: data_dir.join(card.dir),
+                octets_max: card.octets_max.unwrap_or(DRIVE_OCTETS_MAX),
+            }),
+            upstream: self.upstream,
+            clock,
+            settings,
+        }
+    }
+}
+
+/// The parser's words, in ours: an unknown key or word comes with the nearest known one.
+fn explain(message: &str) -> String {
+    let Some((kind, rest)) = ["unknown field", "unknown variant"]
+        .iter()
+        .find_map(|kind| Some((*kind, message.strip_prefix(kind)?)))
+    else {
+        return message.to_owned();
+    };
+    let mut words = rest.split('`').skip(1).step_by(2);
+    let unknown = words.next().unwrap_or_default();
+    let known: Vec<&str> = words.collect();
+    let what = if kind == "unknown field" { "key" } else { "word" };
+    let likeness = |word: &&&str| strsim::jaro_winkler(unknown, word);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = nearest.map(|nearest| format!("; did you mean \"{nearest}\"?")).unwrap_or_default();
+    format!("unknown {what} \"{unknown}\"{hint} Known here: {}", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! One line: a modem with its drives, its network and its port.
+//!
+//! Not here: which lines there are ([`crate::serve`]).
+
+use crate::card::Slot;
+use crate::config::{Clock, LineConfig, Upstream};
+use crate::console::{calendar, nonce};
+use crate::driver::Driver;
+use crate::home::Home;
+use crate::maildir::Maildirs;
+use crate::network::Network;
+use crate::port::{Pty, Serial, Spec, Tcp, octets};
+use anyhow::Context as _;
+use modem::clock::Calendar;
+use modem::settings::Settings;
+use sandbox::provider::{self, Provider};
+
+/// Runs a line until it is to `stop`, or its port ends.
+///
+/// # Errors
+/// Its drives or its port cannot be used.
+pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
+    let LineConfig { name: _, port, dir, drive_c_octets_max, card, upstream, clock, settings } = line;
+    let home = Home::open(Some(dir))?;
+    let network = match upstream {
+        Upstream::Direct => Network::Real,
+        Upstream::Sandbox => {
+            let on_delivery = |file: &std::path::Path| tracing::info!(file = %file.display(), "delivered");
+            Network::sandbox(Provider::new(
+                Maildirs::new(home.mail(), on_delivery),
+                provider::Settings::default(),
+            ))
+        }
+    };
+    let calendar = match clock {
+        Clock::System => calendar(),
+        Clock::Unset => Calendar::UNSET,
+    };
+    let settings = Settings { nonce: nonce()?, ..settings };
+    let drive_c = home.drive_c(drive_c_octets_max)?;
+    let slot = card.map(|card| Slot::new(card.dir, card.octets_max));
+    // The port comes first, so that boot URCs are not shown where nobody can be; but a modem without a port is none.
+    let power_on = || Driver::power_on(settings, drive_c, None, calendar, network, None).with_slot(slot);
+    match port {
+        Spec::Pty(link) => {
+            let mut port = Pty::open(&link)?;
+            octets::serve(&mut power_on(), &mut port, stop).await;
+        }
+        Spec::Tcp(address) => {
+            let mut port = Tcp::listen(&address).await?;
+            octets::serve(&mut power_on(), &mut port, stop).await;
+        }
+        Spec::Serial(serial) => octets::serve(&mut power_on(), &mut Serial::new(serial), stop).await,
+        Spec::Stdio => octets::run(&mut power_on(), tokio::io::stdin(), tokio::io::stdout(), stop)
+            .await
+            .context("standard input or output failed")?,
+    }
+    Ok(())
+}

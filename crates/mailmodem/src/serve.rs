@@ -1,0 +1,220 @@
+//! `mailmodem serve`: lines in one process, each a task of its own, that come and go with the config.
+//!
+//! Not here: what a line is ([`crate::line`]), and what a config says ([`crate::config`]).
+
+use crate::config::{Card, Clock, Config, ConfigError, DEFAULT_FILE, LineConfig, Logging, Upstream};
+use crate::flags::ServeFlags;
+use crate::home::data_directory;
+use crate::limits::DRIVE_OCTETS_MAX;
+use crate::line;
+use crate::retry::Retry;
+use anyhow::Context as _;
+use modem::settings::Settings;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::{self, JoinSet};
+use tracing::Instrument as _;
+
+/// Where the lines come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// One line that the flags tell. When it fails, that is the end.
+    Flags(Box<LineConfig>),
+    /// A config. Its lines are tried again and again.
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Where lines are kept for which it says nothing.
+        data_dir: PathBuf,
+    },
+}
+
+impl Source {
+    /// As the flags say.
+    ///
+    /// # Errors
+    /// It is not known where data is kept.
+    pub fn new(flags: ServeFlags) -> anyhow::Result<Self> {
+        let Some(port) = flags.port else {
+            let file = flags.config.unwrap_or_else(|| DEFAULT_FILE.into());
+            return Ok(Self::File { file, data_dir: data_directory()? });
+        };
+        let dir = flags.dir.map_or_else(data_directory, Ok)?;
+        let card = flags.card.then(|| Card { dir: dir.join("drive-d"), octets_max: DRIVE_OCTETS_MAX });
+        Ok(Self::Flags(Box::new(LineConfig {
+            name: "line".to_owned(),
+            port,
+            dir,
+            drive_c_octets_max: DRIVE_OCTETS_MAX,
+            card,
+            upstream: if flags.sandbox { Upstream::Sandbox } else { Upstream::Direct },
+            clock: Clock::System,
+            settings: Settings::default(),
+        })))
+    }
+
+    /// The lines there are to be.
+    ///
+    /// # Errors
+    /// The config cannot be read, or is none.
+    pub fn read(&self) -> Result<Config, ConfigError> {
+        match self {
+            Self::Flags(line) => {
+                let lines = BTreeMap::from([(line.name.clone(), line.as_ref().clone())]);
+                Ok(Config { logging: Logging::default(), lines })
+            }
+            Self::File { file, data_dir } => Config::read(file, data_dir),
+        }
+    }
+}
+
+/// `mailmodem check-config`: what a config says, in short.
+///
+/// # Errors
+/// The config cannot be read, or is none.
+pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
+    let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
+    let config = Config::read(&file, &data_directory()?)?;
+    let mut words = format!("{}: well\n", file.display());
+    for LineConfig { name, port, dir, upstream, .. } in config.lines.values() {
+        let upstream = match upstream {
+            Upstream::Sandbox => "the sandbox",
+            Upstream::Direct => "the servers it names",
+        };
+        words += &format!("  {name}: {port}, to {upstream}, kept in {}\n", dir.display());
+    }
+    Ok(words)
+}
+
+/// Runs lines until all have ended, or SIGINT or SIGTERM. What is under way then may come to its end within
+/// [`LINE_GRACE`](crate::limits::LINE_GRACE), unless there is a second signal. SIGHUP has a config read again.
+///
+/// # Errors
+/// The only line, which the flags tell, failed.
+pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    let mut lines = Lines::default();
+    lines.want(config.lines);
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            ended = lines.ended() => match ended {
+                None => return Ok(()),
+                Some((name, Ok(()))) => tracing::info!(line = name, "ended"),
+                Some((_, Err(error))) if matches!(source, Source::Flags(_)) => return Err(error),
+                Some((name, Err(error))) => tracing::error!(line = name, "{error:#}"),
+            },
+            signal = async {
+                tokio::select! {
+                    _ = interrupted.recv() => Signal::End,
+                    _ = terminated.recv() => Signal::End,
+                    _ = hung_up.recv() => Signal::Hangup,
+                }
+            } => match (signal, &source) {
+                (Signal::Hangup, Source::File { .. }) => match source.read() {
+                    // A line is not begun again by a signal that comes as all are to end.
+                    Ok(_) if is_ending => {}
+                    Ok(new) => {
+                        if new.logging != config.logging {
+                            tracing::warn!("how to log changes with the next start only");
+                        }
+                        lines.want(new.lines);
+                    }
+                    Err(error) => tracing::error!("{error}; nothing changes"),
+                },
+                // The terminal that a line of flags was begun at is gone.
+                _ if is_ending => {
+                    lines.tasks.shutdown().await;
+                    tracing::warn!("ended at once");
+                    return Ok(());
+                }
+                _ => {
+                    tracing::info!("ending; another signal ends at once");
+                    is_ending = true;
+                    lines.want(BTreeMap::new());
+                }
+            },
+        }
+    }
+}
+
+enum Signal {
+    Hangup,
+    End,
+}
+
+/// The lines that run.
+#[derive(Default)]
+struct Lines {
+    standing: BTreeMap<String, Standing>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// A line that runs.
+struct Standing {
+    /// What it is to be once it ends; `None` for no more.
+    wanted: Option<LineConfig>,
+    running: LineConfig,
+    task: task::Id,
+    /// Taken when it is told to end.
+    stop: Option<oneshot::Sender<()>>,
+    retry: Retry,
+}
+
+impl Lines {
+    /// Has these lines and no others. Those that are as they are to be are not touched.
+    fn want(&mut self, mut wanted: BTreeMap<String, LineConfig>) {
+        for (name, standing) in &mut self.standing {
+            standing.wanted = wanted.remove(name);
+            if standing.wanted.as_ref() != Some(&standing.running)
+                && let Some(stop) = standing.stop.take()
+            {
+                tracing::info!(line = name, "is to end");
+                // It may have ended by itself.
+                let _ = stop.send(());
+            }
+        }
+        for line in wanted.into_values() {
+            self.begin(line, Retry::default());
+        }
+    }
+
+    fn begin(&mut self, line: LineConfig, mut retry: Retry) {
+        let (stop, mut stopped) = oneshot::channel();
+        let at = retry.next();
+        let (name, running) = (line.name.clone(), line.clone());
+        // Of the level that no filter hides: each event on a line tells the line.
+        let span = tracing::error_span!("line", name);
+        let run = async move {
+            tokio::select! {
+                () = tokio::time::sleep_until(at) => {}
+                _ = &mut stopped => return Ok(()),
+            }
+            line::run(line, async move { drop(stopped.await) }).await
+        };
+        let task = self.tasks.spawn(run.instrument(span)).id();
+        let wanted = Some(running.clone());
+        self.standing.insert(name, Standing { wanted, running, task, stop: Some(stop), retry });
+    }
+
+    /// The next line that ends, and how; `None` when there is none left. What it is to be then is begun.
+    async fn ended(&mut self) -> Option<(String, anyhow::Result<()>)> {
+        let (task, result) = match self.tasks.join_next_with_id().await? {
+            Ok((task, result)) => (task, result),
+            Err(panic) => (panic.id(), Err(panic).context("a defect of this program's")),
+        };
+        let name = self.standing.iter().find(|(_, standing)| standing.task == task)?.0.clone();
+        let Standing { wanted, stop, retry, .. } = self.standing.remove(&name)?;
+        match (wanted, stop, &result) {
+            // It ended by itself, as a pipe does.
+            (Some(_), Some(_), Ok(())) | (None, ..) => {}
+            (Some(line), Some(_), Err(_)) => self.begin(line, retry),
+            (Some(line), None, _) => self.begin(line, Retry::default()),
+        }
+        Some((name, result))
+    }
+}
