@@ -13,7 +13,6 @@ use anyhow::Context as _;
 use modem::clock::Calendar;
 use modem::settings::Settings;
 use sandbox::provider::{self, Provider};
-use std::future::pending;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use tokio::sync::mpsc;
@@ -45,7 +44,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         return screen::run(&mut driver, &banner, home.history(), delivered).await;
     }
     drop(delivered);
-    octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout(), pending())
+    octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
         .await
         .context("the console's input or output failed")
 }

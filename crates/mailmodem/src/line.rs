@@ -51,7 +51,7 @@ pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> any
             octets::serve(&mut power_on(), &mut port, stop).await;
         }
         Spec::Serial(serial) => octets::serve(&mut power_on(), &mut Serial::new(serial), stop).await,
-        Spec::Stdio => octets::run(&mut power_on(), tokio::io::stdin(), tokio::io::stdout(), stop)
+        Spec::Stdio => octets::run_until(&mut power_on(), tokio::io::stdin(), tokio::io::stdout(), stop)
             .await
             .context("standard input or output failed")?,
     }

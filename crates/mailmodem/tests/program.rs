@@ -2,19 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails, as it should")]
 
+mod note;
+
 use dialogue::script::{Act, parse};
-use mail_parser::{MessageParser, MimeHeaders as _};
+use mail_parser::MessageParser;
+use note::{PICTURES, SESSION, assert_mail_is_there, only_file};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-
-/// What the pictures on drive C: must be.
-const PICTURES: [(&str, &[u8]); 2] = [
-    ("20100202_100006.jpg", include_bytes!("../assets/20100202_100006.jpg")),
-    ("20100202_100016.jpg", include_bytes!("../assets/20100202_100016.jpg")),
-];
 
 fn mailmodem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailmodem"));
@@ -35,13 +32,6 @@ fn text(octets: &[u8]) -> String {
     String::from_utf8(octets.to_vec()).unwrap()
 }
 
-/// The only file in a directory.
-fn only_file(directory: &Path) -> PathBuf {
-    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(files.len(), 1, "{files:?}");
-    files.remove(0)
-}
-
 #[test]
 fn a_pipe_gets_the_modems_octets_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
@@ -59,23 +49,6 @@ fn a_text_without_its_end_holds_nothing_up() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// The note's session (§3.1, §3.2): each line and what is answered to it.
-const SESSION: &[(&str, &str)] = &[
-    (r#"AT+CGSOCKCONT=1,"IP","3GNET","0.0.0.0",0,0"#, "\r\nOK\r\n"),
-    (r#"AT+SMTPSRV="smtp.server.com",25"#, "\r\nOK\r\n"),
-    (r#"AT+SMTPAUTH=1,"UserName","password""#, "\r\nOK\r\n"),
-    (r#"AT+SMTPFROM="UserName@server.com","PresentName""#, "\r\nOK\r\n"),
-    (r#"AT+SMTPRCPT=0,0,"ToAddr@server.com","ToName""#, "\r\nOK\r\n"),
-    (r#"AT+SMTPRCPT=1,0,"CcAddr@server.com","CcName""#, "\r\nOK\r\n"),
-    (r#"AT+SMTPSUB="First Email""#, "\r\nOK\r\n"),
-    (r#"AT+SMTPBODY="This is the first Email!""#, "\r\nOK\r\n"),
-    ("AT+FSCD=C:/Picture", "\r\n+FSCD: C:/Picture/\r\n\r\nOK\r\n"),
-    ("AT+FSLS", "\r\n+FSLS: FILES:\r\n20100202_100006.jpg\r\n20100202_100016.jpg\r\n\r\n\r\nOK\r\n"),
-    (r#"AT+SMTPFILE=1,"20100202_100006.jpg""#, "\r\nOK\r\n"),
-    (r#"AT+SMTPFILE=2,"20100202_100016.jpg""#, "\r\nOK\r\n"),
-    ("AT+SMTPSEND", "\r\n+SMTP: OK\r\n\r\nOK\r\n\r\n+SMTP: SUCCESS\r\n"),
-];
-
 #[test]
 fn the_notes_session_sends_a_mail_with_two_pictures() {
     let directory = tempfile::tempdir().unwrap();
@@ -85,23 +58,7 @@ fn the_notes_session_sends_a_mail_with_two_pictures() {
     assert_eq!(text(&output.stdout), expected);
     assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
 
-    for (mailbox, address) in
-        [("toaddr@server.com", "ToAddr@server.com"), ("ccaddr@server.com", "CcAddr@server.com")]
-    {
-        let file = only_file(&directory.path().join("mail").join(mailbox).join("new"));
-        let octets = fs::read(file).unwrap();
-        let message = MessageParser::default().parse(&octets).unwrap();
-        assert_eq!(message.header_raw("Delivered-To").unwrap().trim(), address);
-        assert_eq!(message.header_raw("Return-Path").unwrap().trim(), "<UserName@server.com>");
-        assert_eq!(message.subject(), Some("First Email"));
-        assert_eq!(message.body_text(0).unwrap().trim_end(), "This is the first Email!");
-        let attachments: Vec<_> = message.attachments().collect();
-        assert_eq!(attachments.len(), PICTURES.len());
-        for (attachment, (name, picture)) in attachments.iter().zip(PICTURES) {
-            assert_eq!(attachment.attachment_name(), Some(name));
-            assert!(attachment.contents() == picture, "{name} is not what was sent");
-        }
-    }
+    assert_mail_is_there(directory.path());
 }
 
 /// A terminal at a console's pipes, which types a line when everything that was expected before is there.

@@ -120,7 +120,7 @@ pub(super) struct ModemTable {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct IdentityTable {
+pub(super) struct IdentityTable {
     #[serde(deserialize_with = "text")]
     manufacturer: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -137,7 +137,7 @@ struct IdentityTable {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct LimitsTable {
+pub(super) struct LimitsTable {
     #[serde(deserialize_with = "line_octets_max")]
     line_octets_max: Option<usize>,
     attachments_octets_max: Option<u64>,

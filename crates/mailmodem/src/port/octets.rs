@@ -1,6 +1,7 @@
 //! A port that is a pair of octet streams: a pipe, a pseudo-terminal, a serial line, a socket. The modem's octets and
 //! nothing else.
 
+use super::serial::Speed;
 use crate::driver::{Driver, Notice};
 use crate::limits::{LINE_GRACE, SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX};
 use modem::modem::Expects;
@@ -11,26 +12,13 @@ use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::task::ready;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::tcp::OwnedWriteHalf;
-
-/// Where what the modem shows goes.
-pub trait ToTerminal: AsyncWrite + Unpin + Send {
-    /// Changes the line's speed, in bits per second, once everything written is sent.
-    fn set_speed(&mut self, _speed: u32) -> impl Future<Output = io::Result<()>> + Send {
-        async { Ok(()) }
-    }
-}
-
-impl ToTerminal for tokio::io::Stdout {}
-impl ToTerminal for tokio::io::Sink {}
-impl ToTerminal for OwnedWriteHalf {}
 
 /// A port where terminals come and go.
 pub trait Port {
     /// What is typed.
     type From: AsyncRead + Unpin + Send;
     /// What is shown.
-    type To: ToTerminal;
+    type To: AsyncWrite + Unpin + Send;
 
     /// Waits for the next terminal. May be dropped and called anew; nothing is lost.
     fn next(&mut self) -> impl Future<Output = Terminal<Self::From, Self::To>> + Send;
@@ -45,32 +33,48 @@ pub trait Port {
 pub struct Terminal<F, T> {
     pub(super) from: F,
     pub(super) to: T,
+    /// Where the line has one.
+    pub(super) speed: Option<Speed>,
 }
 
 /// Runs a modem on streams until the terminal's octets end and everything under way is done and shown. How long that may
-/// take is for the modem's own timers to say; but when it is to `stop`, it is [`LINE_GRACE`] at the most. A terminal that
-/// does not read is not read from either; its mail goes on.
+/// take is for the modem's own timers to say. A terminal that does not read is not read from either; its mail goes on.
 ///
 /// # Errors
 /// The port cannot be read, or written.
 pub async fn run(
     driver: &mut Driver,
+    from: impl AsyncRead + Unpin,
+    to: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    run_until(driver, from, to, pending()).await
+}
+
+/// As [`run`]; but when it is to `stop`, what is under way has [`LINE_GRACE`] to be done.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(
+    driver: &mut Driver,
     mut from: impl AsyncRead + Unpin,
-    to: impl ToTerminal,
+    to: impl AsyncWrite + Unpin,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut pump = Pump::new(driver, to);
-    let mut stop = pin!(stop);
-    let run = async {
-        pump.attend(&mut from).await?;
-        pump.finish().await
+    let mut pump = Pump::new(driver, to, None);
+    let ended = tokio::select! {
+        ended = async {
+            pump.attend(&mut from).await?;
+            pump.finish().await
+        } => Some(ended),
+        () = stop => None,
     };
-    tokio::select! {
-        ended = run => return ended,
-        () = &mut stop => {}
+    match ended {
+        Some(ended) => ended,
+        None => {
+            grace(&mut pump).await;
+            Ok(())
+        }
     }
-    grace(&mut pump).await;
-    Ok(())
 }
 
 /// Runs a modem on a port, for one terminal after the other, until it is to `stop`. Then what is under way has
@@ -83,11 +87,11 @@ pub async fn serve(driver: &mut Driver, port: &mut impl Port, stop: impl Future<
             Some(terminal) => terminal,
             None => tokio::select! {
                 terminal = unattended(driver, port) => terminal,
-                () = &mut stop => return grace(&mut Pump::new(driver, tokio::io::sink())).await,
+                () = &mut stop => return grace(&mut Pump::new(driver, tokio::io::sink(), None)).await,
             },
         };
-        let Terminal { mut from, to } = terminal;
-        let mut pump = Pump::new(driver, to);
+        let Terminal { mut from, to, speed } = terminal;
+        let mut pump = Pump::new(driver, to, speed);
         let attended = tokio::select! {
             attended = pump.attend(&mut from) => attended,
             never = port.turn_away() => match never {},
@@ -115,7 +119,7 @@ pub async fn serve(driver: &mut Driver, port: &mut impl Port, stop: impl Future<
 /// Has the modem go on while nobody is there to see it.
 async fn unattended<P: Port>(driver: &mut Driver, port: &mut P) -> Terminal<P::From, P::To> {
     let mut changed = None;
-    let mut terminal = loop {
+    let terminal = loop {
         tokio::select! {
             biased;
             terminal = port.next() => break terminal,
@@ -127,12 +131,12 @@ async fn unattended<P: Port>(driver: &mut Driver, port: &mut P) -> Terminal<P::F
         }
     };
     if let Some(speed) = changed {
-        change_speed(&mut terminal.to, speed).await;
+        change_speed(terminal.speed.as_ref(), speed).await;
     }
     terminal
 }
 
-async fn grace(pump: &mut Pump<'_, impl ToTerminal>) {
+async fn grace(pump: &mut Pump<'_, impl AsyncWrite + Unpin>) {
     match tokio::time::timeout(LINE_GRACE, pump.finish()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::info!(%error, "the terminal went before the end"),
@@ -141,8 +145,10 @@ async fn grace(pump: &mut Pump<'_, impl ToTerminal>) {
 }
 
 /// A speed that a line does not take is none that it changes to.
-async fn change_speed(to: &mut impl ToTerminal, speed: u32) {
-    if let Err(error) = to.set_speed(speed).await {
+async fn change_speed(of_line: Option<&Speed>, speed: u32) {
+    if let Some(of_line) = of_line
+        && let Err(error) = of_line.set(speed).await
+    {
         tracing::warn!(speed, %error, "the line's speed could not be changed");
     }
 }
@@ -151,15 +157,16 @@ async fn change_speed(to: &mut impl ToTerminal, speed: u32) {
 struct Pump<'a, T> {
     driver: &'a mut Driver,
     to: T,
+    speed: Option<Speed>,
     shown: Vec<u8>,
     is_flushed: bool,
     /// The line's next speed, and how much is to be shown before.
-    speed: Option<(usize, u32)>,
+    next_speed: Option<(usize, u32)>,
 }
 
-impl<'a, T: ToTerminal> Pump<'a, T> {
-    const fn new(driver: &'a mut Driver, to: T) -> Self {
-        Self { driver, to, shown: Vec::new(), is_flushed: true, speed: None }
+impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
+    const fn new(driver: &'a mut Driver, to: T, speed: Option<Speed>) -> Self {
+        Self { driver, to, speed, shown: Vec::new(), is_flushed: true, next_speed: None }
     }
 
     /// Goes on until the terminal's octets end. May be dropped; nothing is lost but what is typed later.
@@ -184,7 +191,7 @@ impl<'a, T: ToTerminal> Pump<'a, T> {
         from: &mut (impl AsyncRead + Unpin),
         is_open: bool,
     ) -> io::Result<ControlFlow<()>> {
-        let until = self.speed.map_or(self.shown.len(), |(octets, _)| octets);
+        let until = self.next_speed.map_or(self.shown.len(), |(octets, _)| octets);
         let portion = self.shown.get(..until).unwrap_or_default();
         tokio::select! {
             // What is there already comes first, so that a portion of answers is one write.
@@ -196,7 +203,7 @@ impl<'a, T: ToTerminal> Pump<'a, T> {
                 }
                 Notice::Report(words) => tracing::warn!("{words}"),
                 Notice::Speed(speed) => {
-                    self.speed = Some((until, speed));
+                    self.next_speed = Some((until, speed));
                     self.is_flushed = false;
                 }
             },
@@ -204,7 +211,7 @@ impl<'a, T: ToTerminal> Pump<'a, T> {
                 0 => self.on_flushed().await,
                 octets => {
                     self.shown.drain(..octets);
-                    self.speed = self.speed.map(|(until, speed)| (until - octets, speed));
+                    self.next_speed = self.next_speed.map(|(until, speed)| (until - octets, speed));
                 }
             },
             typed = read(from), if is_open && self.shown.len() < SHOWN_OCTETS_MAX => match typed?.as_slice() {
@@ -217,9 +224,9 @@ impl<'a, T: ToTerminal> Pump<'a, T> {
 
     /// What was shown, up to a change of speed if there is to be one, is sent.
     async fn on_flushed(&mut self) {
-        if let Some((_, speed)) = self.speed {
-            change_speed(&mut self.to, speed).await;
-            self.speed = None;
+        if let Some((_, speed)) = self.next_speed {
+            change_speed(self.speed.as_ref(), speed).await;
+            self.next_speed = None;
         }
         if self.shown.is_empty() {
             self.is_flushed = true;
@@ -242,7 +249,7 @@ async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a part of `octets` and tells how much, or flushes when there are none.
-async fn write_or_flush(to: &mut impl ToTerminal, octets: &[u8]) -> io::Result<usize> {
+async fn write_or_flush(to: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Result<usize> {
     if octets.is_empty() {
         return to.flush().await.map(|()| 0);
     }

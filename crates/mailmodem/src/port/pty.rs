@@ -34,7 +34,7 @@ impl Pty {
     pub fn open(link: &Path) -> anyhow::Result<Self> {
         let opened = open_pair().context("the system gives no pseudo-terminal")?;
         let (near, far, device) = opened;
-        let near = Tty::new(near, None)?;
+        let near = Tty::new(near)?;
         place(link, &device)?;
         tracing::info!("{} leads to {}", link.display(), device.display());
         Ok(Self { link: link.to_owned(), device, near, _far: far, is_attended: false })
@@ -61,7 +61,7 @@ impl Port for Pty {
             // Its octets never end.
             std::future::pending::<()>().await;
         }
-        Terminal { from: self.near.clone(), to: self.near.clone() }
+        Terminal { from: self.near.clone(), to: self.near.clone(), speed: None }
     }
 }
 

@@ -13,7 +13,6 @@ use crate::limits::PENDING_WAIT;
 use crate::port::octets;
 use modem::modem::Expects;
 use std::collections::VecDeque;
-use std::future::pending;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -87,7 +86,7 @@ pub async fn run(
     if !driver.is_idle() {
         writeln!(io::stdout(), "{}", dim("the mail under way is waited for; Ctrl-C gives it up"))?;
     }
-    octets::run(driver, tokio::io::empty(), tokio::io::stdout(), pending()).await?;
+    octets::run(driver, tokio::io::empty(), tokio::io::stdout()).await?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 use super::octets::{Port, Terminal};
 use super::spec::{Flow, Parity, SerialSettings};
 use super::tty::Tty;
+use crate::limits::SPEED_WAIT;
 use crate::retry::Retry;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::termios::{ControlModes, InputModes, OptionalActions, ioctl_tiocexcl, tcgetattr, tcsetattr};
@@ -36,7 +37,7 @@ impl Serial {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let device = rustix::fs::openat(CWD, &self.settings.device, flags, Mode::empty())?;
         set_up(&device, &self.settings, self.speed.load(Ordering::Relaxed))?;
-        Tty::new(device, Some(Arc::clone(&self.speed)))
+        Tty::new(device)
     }
 }
 
@@ -52,7 +53,8 @@ impl Port for Serial {
                 Ok(tty) => {
                     tracing::info!(%device, "the serial line is open");
                     self.is_missed = false;
-                    return Terminal { from: tty.clone(), to: tty };
+                    let speed = Speed { line: tty.clone(), remembered: Arc::clone(&self.speed) };
+                    return Terminal { from: tty.clone(), to: tty, speed: Some(speed) };
                 }
                 Err(error) if !self.is_missed => {
                     tracing::warn!(%device, %error, "the serial line cannot be opened; it is tried again and again");
@@ -61,6 +63,28 @@ impl Port for Serial {
                 Err(_) => {}
             }
         }
+    }
+}
+
+/// What changes the speed of a line.
+pub(super) struct Speed {
+    line: Tty,
+    /// For when the line is opened again.
+    remembered: Arc<AtomicU32>,
+}
+
+impl Speed {
+    /// Changes it, in bits per second, once everything written is sent.
+    pub(super) async fn set(&self, speed: u32) -> io::Result<()> {
+        self.remembered.store(speed, Ordering::Relaxed);
+        let line = self.line.clone();
+        // The kernel waits until everything is sent, and a host may hold the line back for long.
+        let change = tokio::task::spawn_blocking(move || {
+            let mut modes = tcgetattr(&line)?;
+            modes.set_speed(speed)?;
+            Ok(tcsetattr(&line, OptionalActions::Drain, &modes)?)
+        });
+        tokio::time::timeout(SPEED_WAIT, change).await??
     }
 }
 
