@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -28,8 +29,17 @@ impl Tcp {
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!("cannot listen on {address}; name another address, or port 0 for a free one")
         })?;
-        tracing::info!("listens on {}", listener.local_addr()?);
-        Ok(Self { listener })
+        let port = Self { listener };
+        tracing::info!("listens on {}", port.address()?);
+        Ok(port)
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 
     async fn accept(&self) -> TcpStream {

@@ -1,0 +1,106 @@
+//! What a line costs that does nothing: memory of the process for each of many, and what they take of the processor.
+//!
+//! `cargo bench -p benches --bench idle_lines`
+//!
+//! Drives are in memory, so that it is the modem and its port that are measured. Each line has had a terminal that sent
+//! an AT and got its answer.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a figure that cannot be taken is none")]
+
+use mailmodem::driver::Driver;
+use mailmodem::network::Network;
+use mailmodem::port::{Tcp, octets};
+use modem::clock::Calendar;
+use modem::drive::NameCase;
+use modem::drive::memory::MemoryDrive;
+use modem::settings::Settings;
+use std::fs;
+use std::future::pending;
+use std::process::Command;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::net::TcpStream;
+
+const ANSWER: &[u8] = b"AT\r\r\nOK\r\n";
+/// Of a line in memory, how much is on the way at most.
+const DUPLEX_OCTETS: usize = 256;
+/// How long it is seen what they take of the processor.
+const REST: Duration = Duration::from_secs(10);
+/// Tells a process of ours what to measure.
+const TASK: &str = "MAILMODEM_IDLE_LINES";
+
+fn main() {
+    if let Ok(task) = std::env::var(TASK) {
+        let (lines, port) = task.split_once(' ').unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        return runtime.block_on(measure(lines.parse().unwrap(), port));
+    }
+    for lines in [1_000, 10_000] {
+        for port in ["memory", "tcp"] {
+            // Memory once taken is not given back: each figure needs a process of its own.
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            let status = child.env(TASK, format!("{lines} {port}")).status().unwrap();
+            if !status.success() {
+                println!("{lines:>6} lines, {port}: not measured; it takes {lines} descriptors (ulimit -n)");
+            }
+        }
+    }
+}
+
+async fn measure(lines: usize, port: &str) {
+    let before = resident_octets();
+    let mut hosts = Vec::with_capacity(if port == "memory" { lines } else { 0 });
+    for _ in 0..lines {
+        match port {
+            "memory" => hosts.push(line_in_memory().await),
+            _ => line_on_tcp().await,
+        }
+    }
+    let per_line = (resident_octets() - before) / lines;
+    let (busy, rest) = (processor_time(), tokio::time::Instant::now());
+    tokio::time::sleep(REST).await;
+    let share = (processor_time() - busy).as_secs_f64() / rest.elapsed().as_secs_f64() * 100.0;
+    println!("{lines:>6} lines, {port:<6}: {per_line:>6} octets each, {share:.2} % of a processor");
+}
+
+fn driver() -> Driver {
+    let drive = Box::new(MemoryDrive::new(NameCase::Told, 1_000_000));
+    Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, Network::Real)
+}
+
+/// A line whose terminal stays; what its streams take counts too.
+async fn line_in_memory() -> DuplexStream {
+    let (mut host, port) = tokio::io::duplex(DUPLEX_OCTETS);
+    tokio::spawn(async move {
+        let (from, to) = tokio::io::split(port);
+        octets::run(&mut driver(), from, to).await.unwrap();
+    });
+    host.write_all(b"AT\r").await.unwrap();
+    host.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
+    host
+}
+
+/// A line that listens; its terminal has left.
+async fn line_on_tcp() {
+    let mut port = Tcp::listen("127.0.0.1:0").await.unwrap();
+    let address = port.address().unwrap();
+    tokio::spawn(async move { octets::serve(&mut driver(), &mut port, pending()).await });
+    let mut host = TcpStream::connect(address).await.unwrap();
+    host.write_all(b"AT\r").await.unwrap();
+    host.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
+    host.shutdown().await.unwrap();
+    // It lets go when everything is done.
+    assert_eq!(host.read(&mut [0]).await.unwrap(), 0);
+}
+
+/// What the process has in memory.
+fn resident_octets() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * rustix::param::page_size()
+}
+
+/// What the process took of the processor so far.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap()
+}
