@@ -7,13 +7,13 @@ use crate::config::{Clock, LineConfig, Upstream};
 use crate::console::{calendar, nonce};
 use crate::driver::Driver;
 use crate::home::Home;
-use crate::maildir::Maildirs;
 use crate::network::Network;
 use crate::port::{Pty, Serial, Spec, Tcp, octets};
 use anyhow::Context as _;
 use modem::clock::Calendar;
 use modem::settings::Settings;
 use sandbox::provider::{self, Provider};
+use std::path::Path;
 
 /// Runs a line until it is to `stop`, or its port ends.
 ///
@@ -25,11 +25,9 @@ pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> any
     let network = match upstream {
         Upstream::Direct => Network::Real,
         Upstream::Sandbox => {
-            let on_delivery = |file: &std::path::Path| tracing::info!(file = %file.display(), "delivered");
-            Network::sandbox(Provider::new(
-                Maildirs::new(home.mail(), on_delivery),
-                provider::Settings::default(),
-            ))
+            let maildirs =
+                home.maildirs(|file: &Path| tracing::info!(file = %file.display(), "delivered"))?;
+            Network::sandbox(Provider::new(maildirs, provider::Settings::default()))
         }
     };
     let calendar = match clock {
