@@ -37,7 +37,7 @@ pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> any
     let settings = Settings { nonce: nonce()?, ..settings };
     let drive_c = home.drive_c(drive_c_octets_max)?;
     let slot = card.map(|card| Slot::new(card.dir, card.octets_max));
-    // The port comes first, so that boot URCs are not shown where nobody can be; but a modem without a port is none.
+    // The power comes on when the port is there to be seen.
     let power_on = || Driver::power_on(settings, drive_c, None, calendar, network, None).with_slot(slot);
     match port {
         Spec::Pty(link) => {

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "a test that panics fails, as it should"
 )]
 
@@ -215,6 +216,51 @@ fn a_second_caller_is_told_and_the_next_one_finds_the_modem_as_it_was_left() {
     expect(&mut first, "\r\nmailmodem\r\n\r\nOK\r\n");
     expect_end(&mut first);
     ask(&mut TcpStream::connect(&address).unwrap(), "AT\r", "\r\nOK\r\n");
+}
+
+#[test]
+fn a_terminal_that_hangs_up_in_the_middle_of_a_file_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().to_str().unwrap();
+    let service = Service::start(&["--port", "tcp:127.0.0.1:0", "--sandbox", "--dir", dir]);
+    let address = service.address("line");
+    // More than sockets hold.
+    File::create(directory.path().join("drive-c/large")).unwrap().set_len(20_000_000).unwrap();
+    let mut first = TcpStream::connect(&address).unwrap();
+    ask(&mut first, "ATE0\r", "ATE0\r\r\nOK\r\n");
+    ask(&mut first, "AT+CFTRANTX=\"C:/large\"\r", "\r\n+CFTRANTX: DATA,");
+    drop(first);
+    // What is left of the file comes first, if it is not over yet.
+    let mut second = TcpStream::connect(&address).unwrap();
+    second.write_all(b"AT+CGMM\r").unwrap();
+    let expected = b"\r\nMAILMODEM\r\n\r\nOK\r\n";
+    let mut shown = Vec::new();
+    let mut buffer = [0; 4096];
+    while !shown.ends_with(expected) {
+        let octets = read(&mut second, &mut buffer);
+        assert_ne!(octets, 0);
+        shown.extend_from_slice(&buffer[..octets]);
+    }
+}
+
+/// `chat`, as scripts that dial use it. Skipped where it is not installed.
+#[test]
+fn chat_sends_a_mail() {
+    let Pseudo { directory, link, service: _service } = pseudo();
+    let script = [
+        &["", "ATE0", "OK", r#"AT+SMTPSRV="smtp.server.com",25"#, "OK"][..],
+        &[r#"AT+SMTPFROM="a@server.com""#, "OK", r#"AT+SMTPRCPT=0,0,"b@server.com""#, "OK"],
+        &["AT+SMTPSEND", "+SMTP: SUCCESS"],
+    ];
+    let mut chat = Command::new("/usr/sbin/chat");
+    chat.args(["-t", "30"]).args(script.concat()).stdin(open(&link)).stdout(open(&link));
+    match chat.status() {
+        Ok(status) => {
+            assert_eq!(status.code(), Some(0));
+            note::only_file(&directory.path().join("mail/b@server.com/new"));
+        }
+        Err(error) => eprintln!("skipped: there is no chat: {error}"),
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ fn parse(text: &str) -> Result<Config, Mistake> {
     Config::parse(text, Path::new("/data"))
 }
 
-fn line(text: &str) -> LineConfig {
+fn parsed_line(text: &str) -> LineConfig {
     let config = parse(text).unwrap_or_else(|mistake| panic!("{}", mistake.words));
     config.lines.into_values().next().unwrap()
 }
@@ -40,8 +40,7 @@ fn the_example_says_what_is_so_when_nothing_is_said() {
     assert_eq!(full.settings, plain.settings);
     assert_eq!((full.clock, full.upstream), (plain.clock, plain.upstream));
     assert_eq!(full.drive_c_octets_max, plain.drive_c_octets_max);
-    assert_eq!(plain.dir, Path::new("/data/panel"));
-    assert_eq!(full.dir, Path::new("/var/lib/mailmodem/panel"));
+    assert_eq!([&plain.dir, &full.dir], [Path::new("/var/lib/mailmodem/panel"); 2]);
     let card = Card { dir: "/media/card/mailmodem".into(), octets_max: DRIVE_OCTETS_MAX };
     assert_eq!((&plain.card, &full.card), (&None, &Some(card)));
 }
@@ -74,7 +73,7 @@ fn the_example_has_every_key() {
 
 #[test]
 fn a_line_s_own_settings_come_before_the_common_ones() {
-    let line = line(
+    let line = parsed_line(
         "[modem]\nboot_urcs = true\nclock = \"unset\"\nidentity.model = \"A\"\n\
          [[line]]\nname = \"a\"\nport = \"stdio\"\nupstream = \"direct\"\ndir = \"/elsewhere\"\n\
          [line.modem]\nclock = \"system\"\nidentity.imei = \"123456789012345\"",
@@ -86,6 +85,8 @@ fn a_line_s_own_settings_come_before_the_common_ones() {
         ("A", "123456789012345")
     );
     assert_eq!(line.dir, Path::new("/elsewhere"));
+    let nothing_said = parsed_line("[[line]]\nname = \"a\"\nport = \"stdio\"\nupstream = \"direct\"\n");
+    assert_eq!(nothing_said.dir, Path::new("/data/a"));
 }
 
 #[test]

@@ -113,6 +113,9 @@ pub async fn serve(driver: &mut Driver, port: &mut impl Port, stop: impl Future<
             Ok(()) => tracing::debug!("the terminal is gone"),
             Err(error) => tracing::info!(%error, "the terminal is gone"),
         }
+        // What it did not take is lost, and nothing waits for that.
+        drop(pump);
+        driver.shown();
     }
 }
 
