@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use tokio::time::Instant;
 
 /// A slot, empty until [`Slot::next`] finds a card.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Slot {
     directory: PathBuf,
     octets_max: u64,
     inside: Option<Identity>,
+    look_at: Instant,
     /// Whether it was told that what is there cannot be used.
     is_told: bool,
 }
@@ -26,13 +28,15 @@ type Identity = (u64, u64);
 impl Slot {
     /// A slot for cards of `octets_max` octets.
     #[must_use]
-    pub const fn new(directory: PathBuf, octets_max: u64) -> Self {
-        Self { directory, octets_max, inside: None, is_told: false }
+    pub fn new(directory: PathBuf, octets_max: u64) -> Self {
+        Self { directory, octets_max, inside: None, look_at: Instant::now(), is_told: false }
     }
 
     /// The next card; `None` when the one inside is gone. May be dropped and called anew; nothing is lost.
     pub async fn next(&mut self) -> Option<Box<dyn Drive>> {
         loop {
+            tokio::time::sleep_until(self.look_at).await;
+            self.look_at = Instant::now() + CARD_WAIT;
             let found = fs::metadata(&self.directory).ok().filter(fs::Metadata::is_dir);
             let found = found.map(|metadata| (metadata.dev(), metadata.ino()));
             if self.inside.is_some() && self.inside != found {
@@ -50,7 +54,6 @@ impl Slot {
                     Err(error) => self.tell(&error),
                 }
             }
-            tokio::time::sleep(CARD_WAIT).await;
         }
     }
 

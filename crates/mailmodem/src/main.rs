@@ -62,7 +62,7 @@ fn print(page: &str) -> anyhow::Result<()> {
 
 /// The log goes to standard error: what the modem says has standard output to itself.
 fn begin_log(logging: Logging, verbose: u8) {
-    let level = match logging.level as u8 + verbose {
+    let level = match verbose.saturating_add(logging.level as u8) {
         0 => "error",
         1 => "warn",
         2 => "info",
