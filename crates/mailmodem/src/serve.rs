@@ -188,7 +188,7 @@ impl Lines {
         let at = retry.next();
         let (name, running) = (line.name.clone(), line.clone());
         // Of the level that no filter hides: each event on a line tells the line.
-        let span = tracing::error_span!("line", name);
+        let span = tracing::error_span!("modem", line = name);
         let run = async move {
             tokio::select! {
                 () = tokio::time::sleep_until(at) => {}

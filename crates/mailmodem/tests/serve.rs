@@ -63,7 +63,7 @@ impl Service {
 
     /// The address that the line of this name listens on, once it does.
     fn address(&self, line: &str) -> String {
-        let words = self.wait_for(&[&format!("name=\"{line}\""), "listens on"]);
+        let words = self.wait_for(&[&format!("line=\"{line}\""), "listens on"]);
         words.rsplit(' ').next().unwrap().to_owned()
     }
 
@@ -310,7 +310,7 @@ fn a_config_is_read_again_and_lines_that_did_not_change_go_on() {
     service.signal(Signal::HUP);
     expect_end(&mut a);
     expect_end(&mut b);
-    service.wait_for(&["name=\"b\"", "leads to"]);
+    service.wait_for(&["line=\"b\"", "leads to"]);
     ask(&mut open(&directory.path().join("c")), "AT\r", "AT\r\r\nOK\r\n");
 
     service.signal(Signal::TERM);
@@ -328,7 +328,7 @@ fn a_line_that_fails_does_not_touch_the_others_and_is_tried_again() {
     let mut well = None;
     while seen != [true; 2] {
         let line = service.wait_for(&["127.0.0.1:"]);
-        if line.contains("name=\"well\"") {
+        if line.contains("line=\"well\"") {
             seen[0] = true;
             well = line.rsplit(' ').next().map(str::to_owned);
         } else {
