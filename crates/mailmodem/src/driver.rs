@@ -105,6 +105,12 @@ impl Driver {
         self.modem.is_idle() && !self.has_notices()
     }
 
+    /// Whether the modem was switched off; it comes on again after [`POWER_OFF_MAX`].
+    #[must_use]
+    pub const fn is_off(&self) -> bool {
+        self.power_on_at.is_some()
+    }
+
     /// Whether there is something for the port already.
     #[must_use]
     pub fn has_notices(&self) -> bool {

@@ -58,8 +58,8 @@ pub const CARD_WAIT: Duration = Duration::from_secs(2);
 /// How much may wait to be written to a port before no more is read from it.
 pub const SHOWN_OCTETS_MAX: usize = 64 * 1024;
 
-/// What a drive of the console's holds.
-pub const DRIVE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
+/// What a drive of the console's holds: less than the largest mail that is taken, so that a drive can be seen to be full.
+pub const DRIVE_OCTETS_MAX: u64 = 128 * 1024 * 1024;
 
 /// Most connections to `mailmodem sandbox` at once; more wait to be accepted.
 pub const SANDBOX_CONNECTIONS_MAX: usize = 1_000;
@@ -91,8 +91,8 @@ pub const HISTORY_LINES_MAX: usize = 1_000;
 /// How long the console waits for more of a key's octets after an ESC.
 pub const ESC_WAIT_MS: u16 = 50;
 
-/// How long the console lets a pending command answer before it takes more lines.
-pub const PENDING_WAIT: Duration = Duration::from_millis(300);
+/// How long the console lets a line have its outcome before it takes the next one.
+pub const PENDING_WAIT: Duration = Duration::from_secs(1);
 
 /// Most octets of a staged file that are held before they are written.
 pub const STAGED_OCTETS_HELD_MAX: usize = 64 * 1024;

@@ -9,7 +9,7 @@
 use super::advice::{OWN_COMMANDS, help};
 use super::typist::{End, Typed, Typist};
 use crate::driver::{Driver, Notice};
-use crate::limits::PENDING_WAIT;
+use crate::limits::{PENDING_WAIT, POWER_OFF_MAX};
 use crate::port::octets;
 use modem::modem::Expects;
 use std::collections::VecDeque;
@@ -18,6 +18,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 const CTRL_Z: u8 = 0x1a;
 const ESC: u8 = 0x1b;
@@ -45,13 +46,20 @@ pub async fn run(
     screen.write(dim(banner) + "\n");
     // They follow what the modem itself says of the matter.
     let mut remarks = Vec::new();
+    let mut was_off = false;
+    // One may type ahead; but what is pasted should find the outcome of what stands before it, if that comes soon.
+    let mut asks_at = Instant::now();
     loop {
+        if driver.is_off() && !was_off {
+            remarks.push(format!("the modem is off; it comes on again in {} s", POWER_OFF_MAX.as_secs()));
+        }
+        was_off = driver.is_off();
         screen.typist.set_expects(driver.expects());
         if driver.is_idle() {
             remarks.drain(..).for_each(|words: String| screen.remark(&words));
         }
-        let is_pending = driver.expects() == Expects::Nothing;
-        if !screen.is_asking && !is_pending && !driver.has_notices() {
+        let is_prompting = driver.expects() == Expects::Text && !driver.has_notices();
+        if !screen.is_asking && (driver.is_idle() || is_prompting) {
             screen.ask();
         }
         tokio::select! {
@@ -69,6 +77,7 @@ pub async fn run(
             typed = screen.typist.typed.recv(), if screen.is_asking => match typed {
                 Some(typed) => {
                     screen.is_asking = false;
+                    asks_at = Instant::now() + PENDING_WAIT;
                     match screen.take(typed, driver.expects()) {
                         ControlFlow::Continue(octets) => driver.typed(&octets),
                         ControlFlow::Break(()) => break,
@@ -76,15 +85,15 @@ pub async fn run(
                 }
                 None => break,
             },
-            // One may type ahead; but what is pasted should find the answers first, if they come soon.
-            () = tokio::time::sleep(PENDING_WAIT), if is_pending && !screen.is_asking => screen.ask(),
+            () = sleep_until(asks_at), if !screen.is_asking => screen.ask(),
             _ = terminated.recv() => return Ok(()),
             _ = hung_up.recv() => return Ok(()),
         }
     }
     screen.typist.end();
-    if !driver.is_idle() {
-        writeln!(io::stdout(), "{}", dim("the mail under way is waited for; Ctrl-C gives it up"))?;
+    // A text that is never ended is not waited for.
+    if !driver.is_idle() && driver.expects() != Expects::Text {
+        writeln!(io::stdout(), "{}", dim("what is under way is waited for; Ctrl-C gives it up"))?;
     }
     octets::run(driver, tokio::io::empty(), tokio::io::stdout()).await?;
     Ok(())
@@ -100,11 +109,13 @@ struct Screen {
     /// Whether the cursor is on a new line since a line was typed, of which the modem does not know: to a terminal, the
     /// line end that it shows next would be this one.
     is_after_line: bool,
+    /// Whether what was shown last ended in a CR, which is shown as a line end; an LF after it adds nothing.
+    is_after_cr: bool,
 }
 
 impl Screen {
     const fn new(typist: Typist) -> Self {
-        Self { typist, is_asking: false, echoes: VecDeque::new(), is_after_line: false }
+        Self { typist, is_asking: false, echoes: VecDeque::new(), is_after_line: false, is_after_cr: false }
     }
 
     fn ask(&mut self) {
@@ -156,6 +167,9 @@ impl Screen {
         if shown.is_empty() {
             return;
         }
+        if std::mem::replace(&mut self.is_after_cr, shown.ends_with(b"\r")) && shown.starts_with(b"\n") {
+            shown.drain(..1);
+        }
         if std::mem::take(&mut self.is_after_line) && shown.starts_with(b"\r\n") {
             shown.drain(..2);
         }
@@ -171,10 +185,9 @@ impl Screen {
     }
 
     fn write(&mut self, text: String) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            self.typist.write(text);
         }
-        if self.is_asking { self.typist.write_above(text) } else { self.typist.write(text) }
     }
 }
 
@@ -183,14 +196,15 @@ const PROMPT: &[u8] = b">> ";
 
 /// Where `echo` begins a line. The modem may write a command in upper case that was typed in lower.
 fn find_at_line_start(shown: &[u8], echo: &[u8]) -> Option<usize> {
-    let is_line_start = |at: usize| at == 0 || shown.get(at - 1) == Some(&b'\n');
+    let is_line_start = |at: usize| at == 0 || matches!(shown.get(at - 1), Some(b'\r' | b'\n'));
     let is_echo =
         |at: usize| shown.get(at..at + echo.len()).is_some_and(|part| part.eq_ignore_ascii_case(echo));
     (0..shown.len()).find(|&at| is_line_start(at) && is_echo(at))
 }
 
-/// As a terminal may be given it: what mail from outside says must not move its cursor or change its colours.
+/// As a terminal may be given it: what mail from outside says must not move its cursor or change its colours. A lone CR,
+/// which ends a result code under ATV0, ends a line.
 fn printable(octets: &[u8]) -> String {
-    let text = String::from_utf8_lossy(octets).replace("\r\n", "\n");
+    let text = String::from_utf8_lossy(octets).replace("\r\n", "\n").replace('\r', "\n");
     text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }

@@ -13,19 +13,58 @@ use rustyline::{
     Cmd, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, ExternalPrinter,
     KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
+use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use tokio::sync::mpsc as to_async;
+use tokio::sync::mpsc;
 
 /// What the typist is told.
-pub(super) enum Order {
-    /// To write this; it is not at a prompt.
+enum Order {
+    /// To write this: above the line that is being typed, if one is.
     Write(String),
     /// To ask for a line.
     Ask,
+}
+
+/// Orders in the one order that they are carried out in: by the typist's thread, or, while that waits for a line, by
+/// the printer's.
+#[derive(Default)]
+struct Orders {
+    state: Mutex<OrdersState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct OrdersState {
+    waiting: VecDeque<Order>,
+    is_line_typed: bool,
+    has_ended: bool,
+}
+
+impl Orders {
+    fn change(&self, change: impl FnOnce(&mut OrdersState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// The next one, when a line is being typed or not, whichever the caller wants. `None` at the end.
+    fn next(&self, is_line_typed: bool) -> Option<Order> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if state.is_line_typed == is_line_typed
+                && let Some(order) = state.waiting.pop_front()
+            {
+                return Some(order);
+            }
+            if state.has_ended {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// What was typed at a prompt.
@@ -60,11 +99,9 @@ const CANCELLED: u8 = 2;
 /// The typist, from outside its thread.
 pub(super) struct Typist {
     keys: Arc<Keys>,
-    orders: mpsc::Sender<Order>,
-    /// What to write above the prompt that is being typed at.
-    above: mpsc::Sender<String>,
+    orders: Arc<Orders>,
     /// Ends when the user ends the console.
-    pub(super) typed: to_async::Receiver<Typed>,
+    pub(super) typed: mpsc::Receiver<Typed>,
     thread: JoinHandle<()>,
     _quiet: QuietTerminal,
 }
@@ -81,24 +118,26 @@ impl Typist {
             Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%error, file = %history.display(), "cannot read the history"),
         }
-        let (orders, taken) = mpsc::channel();
-        let (typed_to, typed) = to_async::channel(1);
-        let (above, lines_above) = mpsc::channel::<String>();
-        let keys_of_thread = Arc::clone(&keys);
+        let orders = Arc::new(Orders::default());
+        let (typed_to, typed) = mpsc::channel(1);
+        let (keys_of_thread, orders_of_thread) = (Arc::clone(&keys), Arc::clone(&orders));
         let thread = thread::Builder::new().name("typist".to_owned()).spawn(move || {
-            if let Err(error) = type_on(&mut editor, &keys_of_thread, &taken, &typed_to, &history) {
+            if let Err(error) = type_on(&mut editor, &keys_of_thread, &orders_of_thread, typed_to, &history) {
                 tracing::error!(%error, "the console's terminal failed");
             }
         })?;
-        // The printer waits for a prompt when it has just missed one; only this thread may wait with it.
+        // The printer waits for the next prompt when a line is ended in the moment that it prints; only this thread may
+        // wait with it.
+        let orders_above = Arc::clone(&orders);
         thread::Builder::new().name("printer".to_owned()).spawn(move || {
-            while let Ok(text) = lines_above.recv() {
+            while let Some(order) = orders_above.next(true) {
+                let Order::Write(text) = order else { continue };
                 if let Err(error) = printer.print(text) {
                     tracing::error!(%error, "the console's terminal failed");
                 }
             }
         })?;
-        Ok(Self { keys, orders, above, typed, thread, _quiet: quiet })
+        Ok(Self { keys, orders, typed, thread, _quiet: quiet })
     }
 
     /// What keys mean from here on.
@@ -111,40 +150,35 @@ impl Typist {
         self.order(Order::Ask);
     }
 
-    /// Writes, when no line is being asked for.
+    /// Writes; above the line that is being asked for, if one is.
     pub(super) fn write(&self, text: String) {
         self.order(Order::Write(text));
-    }
-
-    /// Writes above the line that is being asked for.
-    pub(super) fn write_above(&self, text: String) {
-        // Its thread ends with the program only.
-        let _ = self.above.send(text);
     }
 
     /// Gives the terminal back. Only when no line is being asked for: the thread could not be ended then.
     pub(super) fn end(self) {
         let Self { orders, thread, .. } = self;
-        drop(orders);
+        orders.change(|state| state.has_ended = true);
         if thread.join().is_err() {
             tracing::error!("the console's terminal failed");
         }
     }
 
     fn order(&self, order: Order) {
-        // Who has ended takes no orders; `typed` tells that it has.
-        let _ = self.orders.send(order);
+        self.orders.change(|state| state.waiting.push_back(order));
     }
 }
 
 fn type_on(
     editor: &mut Editor<Advice, FileHistory>,
     keys: &Keys,
-    orders: &mpsc::Receiver<Order>,
-    typed: &to_async::Sender<Typed>,
+    orders: &Orders,
+    typed: mpsc::Sender<Typed>,
     history: &Path,
 ) -> anyhow::Result<()> {
-    while let Ok(order) = orders.recv() {
+    // Dropped when the user ends the console; what is still to be written then is written.
+    let mut typed = Some(typed);
+    while let Some(order) = orders.next(false) {
         match order {
             Order::Write(text) => {
                 let mut screen = io::stdout().lock();
@@ -152,9 +186,13 @@ fn type_on(
                 screen.flush()?;
             }
             Order::Ask => {
-                let Some(line) = ask(editor, keys)? else { break };
-                if typed.blocking_send(line).is_err() {
-                    break;
+                orders.change(|state| state.is_line_typed = true);
+                let asked = ask(editor, keys);
+                orders.change(|state| state.is_line_typed = false);
+                match (asked?, &typed) {
+                    // Who does not listen any more has ended the console.
+                    (Some(line), Some(to)) => drop(to.blocking_send(line)),
+                    _ => typed = None,
                 }
             }
         }
