@@ -49,8 +49,8 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         .context("the console's input or output failed")
 }
 
-/// What a first mail takes (note §3.2).
-const FIRST_MAIL: &str = r#"  AT+SMTPSRV="smtp.server.com",25
+/// What a first mail takes on the sandbox (note §3.2).
+const SANDBOX_MAIL: &str = r#"  AT+SMTPSRV="smtp.server.com",25
   AT+SMTPFROM="UserName@server.com","PresentName"
   AT+SMTPRCPT=0,0,"ToAddr@server.com","ToName"
   AT+SMTPSUB="First Email"
@@ -59,17 +59,31 @@ const FIRST_MAIL: &str = r#"  AT+SMTPSRV="smtp.server.com",25
   AT+SMTPFILE=1,"20100202_100006.jpg"
   AT+SMTPSEND"#;
 
+/// And elsewhere. None of the names could be somebody's.
+const REAL_MAIL: &str = r#"  AT+SMTPSRV="your provider's server",25
+  AT+SMTPAUTH=1,"your user name","your password"
+  AT+SMTPFROM="your address","your name"
+  AT+SMTPRCPT=0,0,"the recipient's address","the recipient's name"
+  AT+SMTPSUB="First Email"
+  AT+SMTPBODY="This is the first Email!"
+  AT+SMTPSEND"#;
+
 fn banner(home: &Home, network: NetworkKind) -> String {
-    let servers = match network {
-        NetworkKind::Sandbox => format!(
-            "It is on the sandbox: every server, user and recipient is there, and mail lands in\n  {}",
-            home.mail().display()
+    let (servers, first_mail) = match network {
+        NetworkKind::Sandbox => (
+            format!(
+                "It is on the sandbox: every server, user and recipient is there, and mail lands in\n  {}\n\
+                 A first mail, to be typed or pasted:",
+                home.mail().display()
+            ),
+            SANDBOX_MAIL,
         ),
-        NetworkKind::Real => "It dials real servers.".to_owned(),
+        NetworkKind::Real => {
+            ("It dials real servers. A first mail, with your own names in it:".to_owned(), REAL_MAIL)
+        }
     };
     format!(
-        "mailmodem {}: a modem to type at. Its drives are directories in\n  {}\n{servers}\nA first mail, to be typed \
-         or pasted:\n{FIRST_MAIL}\nTab completes, .help lists the commands, .quit or Ctrl-D ends.",
+        "mailmodem {}: a modem to type at. Its drives are directories in\n  {}\n{servers}\n{first_mail}\nTab completes, .help lists the commands, .quit or Ctrl-D ends.",
         env!("CARGO_PKG_VERSION"),
         home.path().display()
     )

@@ -29,7 +29,11 @@ pub(super) fn help(word: &str) -> String {
     let word = word.strip_prefix("AT").unwrap_or(&word);
     let mut page = String::new();
     for command in COMMANDS.iter().filter(|command| command.name.contains(word)) {
-        page.push_str(&format!("{}: {}\n", command.forms().join("  "), command.summary));
+        let mut forms = command.forms();
+        if forms.is_empty() {
+            forms.push(format!("AT{}=?", command.name));
+        }
+        page.push_str(&format!("{}: {}\n", forms.join("  "), command.summary));
     }
     if page.is_empty() {
         page.push_str("there is no such command; .help lists all\n");
@@ -176,5 +180,6 @@ mod tests {
     fn help_finds_commands() {
         assert_eq!(help("at+smtpstop").lines().count(), 1);
         assert_eq!(help("").lines().count(), COMMANDS.len());
+        assert!(help("").lines().all(|line| line.starts_with("AT")));
     }
 }
