@@ -5,7 +5,7 @@
 use crate::directory::DirectoryDrive;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::maildir::{Maildirs, create_private_directory};
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use etcetera::BaseStrategy as _;
 use modem::drive::path::Name;
 use modem::drive::{Drive, NameCase};
@@ -29,12 +29,15 @@ impl Home {
     /// The directory that was asked for, or else the user's.
     ///
     /// # Errors
-    /// It is not known where the user's is, or it cannot be made.
+    /// It is not known where the user's is, or it cannot be made, or is a file.
     pub fn open(directory: Option<PathBuf>) -> anyhow::Result<Self> {
         let directory = match directory {
             Some(directory) => directory,
             None => data_directory()?,
         };
+        if directory.exists() && !directory.is_dir() {
+            bail!("{} is not a directory; name another with --dir", directory.display());
+        }
         create_private_directory(&directory).with_context(|| {
             format!("cannot make {}; name another directory with --dir", directory.display())
         })?;
@@ -127,11 +130,14 @@ fn open_drive(directory: &Path, case: NameCase, octets_max: u64) -> anyhow::Resu
     let opened =
         create_private_directory(directory).and_then(|()| DirectoryDrive::open(directory, case, octets_max));
     opened.map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::ResourceBusy => "another mailmodem uses it; give this one its own with --dir",
-            _ => "see to its permissions, or name another directory with --dir",
-        };
-        anyhow::Error::new(error).context(format!("cannot use {} as a drive: {remedy}", directory.display()))
+        let problem = format!("cannot use {} as a drive", directory.display());
+        match error.kind() {
+            io::ErrorKind::ResourceBusy => {
+                anyhow!("{problem}: another mailmodem uses it; give this one its own with --dir")
+            }
+            _ => anyhow::Error::new(error)
+                .context(format!("{problem}: see to its permissions, or name another directory with --dir")),
+        }
     })
 }
 
