@@ -43,6 +43,9 @@ pub enum Mismatch {
 pub fn play(text: &str, manner: Manner) -> Result<(), Mismatch> {
     let steps = parse(text)?;
     let at = |line: usize| move |words: String| Mismatch::Otherwise { line, words };
+    if steps.is_empty() {
+        return Err(at(1)("there is no step in it".to_owned()));
+    }
     let mut power_on = PowerOn {
         settings: Settings { hello_name: "modem.example".to_owned(), ..Settings::default() },
         calendar: CALENDAR,

@@ -5,9 +5,9 @@
 use crate::flags::PlayFlags;
 use anyhow::{Context as _, bail};
 use dialogue::play::{Manner, play};
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 /// Plays all of them, and tells of each that differs.
 ///
@@ -31,17 +31,22 @@ pub fn run(flags: &PlayFlags) -> anyhow::Result<()> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let difference = manners.iter().find_map(|&manner| play(&text, manner).err());
         match difference {
-            None => writeln!(io::stdout(), "as written  {}", file.display())?,
+            None => say(format_args!("as written  {}", file.display()))?,
             Some(difference) => {
                 differing += 1;
-                writeln!(io::stdout(), "differs     {}: {difference}", file.display())?;
+                say(format_args!("differs     {}: {difference}", file.display()))?;
             }
         }
     }
+    say(format_args!("dialogues: {}, as written: {}", files.len(), files.len() - differing))?;
     if differing > 0 {
         bail!("{differing} of {} dialogues differ", files.len());
     }
     Ok(())
+}
+
+fn say(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{line}").context("cannot write to standard output")
 }
 
 /// A file itself, whatever it is called; of a directory, what ends in `.at`, in name order.
