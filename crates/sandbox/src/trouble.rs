@@ -168,7 +168,7 @@ pub static TABLE: &[Row] = &[
         pattern: "NNN@…",
         place: Place::Recipient,
         happens: "NNN to RCPT (421 also closes)",
-        shown: "BAD RCPT <NNN@…>; for 421 SERVER ERROR, for 530 AUTH REQUIRED",
+        shown: "BAD RCPT NNN@…; for 421 SERVER ERROR, for 530 AUTH REQUIRED",
         trouble: Trouble::RecipientRefused,
     },
     Row {
