@@ -65,7 +65,7 @@ async fn measure(lines: usize, port: &str) {
 
 fn driver() -> Driver {
     let drive = Box::new(MemoryDrive::new(NameCase::Told, 1_000_000));
-    Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, Network::Real)
+    Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, Network::Real, None)
 }
 
 /// A line whose terminal stays; what its streams take counts too.
