@@ -46,6 +46,12 @@ pub const KEEPALIVE_RETRIES: u32 = 3;
 /// How long what is under way on a line may take when the line is to end.
 pub const LINE_GRACE: Duration = Duration::from_secs(30);
 
+/// How long a pseudo-terminal that is to go waits for what was shown last to be read.
+pub const UNREAD_WAIT: Duration = Duration::from_secs(1);
+
+/// How often it is seen meanwhile whether it was.
+pub const UNREAD_CHECK: Duration = Duration::from_millis(10);
+
 /// Shortest bound of a command line that a config may set: a line of the note still fits.
 pub const LINE_OCTETS_MIN: usize = 256;
 

@@ -43,6 +43,7 @@ pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> any
         Spec::Pty(link) => {
             let mut port = Pty::open(&link)?;
             octets::serve(&mut power_on(), &mut port, stop).await;
+            port.drain().await;
         }
         Spec::Tcp(address) => {
             let mut port = Tcp::listen(&address).await?;

@@ -6,6 +6,7 @@
 
 use super::octets::{Port, Terminal};
 use super::tty::Tty;
+use crate::limits::{UNREAD_CHECK, UNREAD_WAIT};
 use anyhow::{Context as _, bail};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -22,7 +23,7 @@ pub struct Pty {
     link: PathBuf,
     device: PathBuf,
     near: Tty,
-    _far: OwnedFd,
+    far: OwnedFd,
     is_attended: bool,
 }
 
@@ -32,12 +33,27 @@ impl Pty {
     /// # Errors
     /// There is something at `link` that is no link to a pseudo-terminal, or it cannot be made.
     pub fn open(link: &Path) -> anyhow::Result<Self> {
-        let opened = open_pair().context("the system gives no pseudo-terminal")?;
-        let (near, far, device) = opened;
+        let (near, far, device) = open_pair().context("the system gives no pseudo-terminal")?;
         let near = Tty::new(near)?;
         place(link, &device)?;
         tracing::info!("{} leads to {}", link.display(), device.display());
-        Ok(Self { link: link.to_owned(), device, near, _far: far, is_attended: false })
+        Ok(Self { link: link.to_owned(), device, near, far, is_attended: false })
+    }
+
+    /// Waits a little until a host has read what is shown: with our side, what it has not read is gone.
+    pub async fn drain(&self) {
+        let drained = async {
+            loop {
+                // What is written is not there to be read at once.
+                tokio::time::sleep(UNREAD_CHECK).await;
+                if rustix::io::ioctl_fionread(&self.far).unwrap_or_default() == 0 {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(UNREAD_WAIT, drained).await.is_err() {
+            tracing::info!("nobody reads what was shown last");
+        }
     }
 }
 
