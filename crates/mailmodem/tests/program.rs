@@ -247,8 +247,44 @@ fn a_directory_in_use_is_an_error_that_says_what_to_do() {
     assert_eq!((second.status.code(), second.stdout.len()), (Some(1), 0));
     let words = text(&second.stderr);
     assert!(words.contains("drive-c") && words.contains("--dir"), "{words}");
+    assert_eq!(words.matches("use").count(), ["use", "uses"].len(), "{words}");
     drop(first.stdin.take());
     assert_eq!(first.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_file_is_no_directory_for_a_console() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = console(file.path(), b"");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(text(&output.stderr).contains("is not a directory"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_mail_without_end_fills_a_drive() {
+    let directory = tempfile::tempdir().unwrap();
+    let typed = b"ATE0\rAT+POP3SRV=\"x\",\"endless\",\"p\"\rAT+POP3IN\rAT+POP3GET=1\r";
+    let output = console(directory.path(), typed);
+    let shown = text(&output.stdout);
+    assert!(shown.ends_with("\r\n+POP3: FILE SYSTEM ERROR\r\n"), "{shown}");
+    assert!(text(&output.stderr).contains("the drive is full"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn played_dialogues_are_counted_and_an_empty_one_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.at"), "> AT\n< \\r\\nOK\\r\\n\n").unwrap();
+    let play = || mailmodem(&["play", directory.path().to_str().unwrap()]).output().unwrap();
+    let output = play();
+    let said = text(&output.stdout);
+    assert!(said.ends_with("dialogues: 1, as written: 1\n"), "{said}{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+    fs::write(directory.path().join("b.at"), "# nothing\n\n").unwrap();
+    let output = play();
+    let said = text(&output.stdout);
+    assert!(said.contains("there is no step"), "{said}");
+    assert!(said.ends_with("dialogues: 2, as written: 1\n"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -181,7 +181,7 @@ pub static TABLE: &[Row] = &[
     Row {
         pattern: "cut@…",
         place: Place::Recipient,
-        happens: "the link is cut in the middle of the text; nothing is delivered",
+        happens: "the link is cut in the text, of a short one at its end; nothing is delivered",
         shown: "NETWORK ERROR",
         trouble: |_| Trouble::Cut,
     },

@@ -208,3 +208,27 @@ fn printable(octets: &[u8]) -> String {
     let text = String::from_utf8_lossy(octets).replace("\r\n", "\n").replace('\r', "\n");
     text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_given_text_and_line_ends_only() {
+        for (octets, shown) in [
+            (&b"\r\nOK\r\n"[..], "\nOK\n"),
+            (b"0\r", "0\n"),
+            (b"\r\r\n", "\n\n"),
+            (b"a\tb\x1b[2J\x07\xff", "a\tb\u{fffd}[2J\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(printable(octets), shown);
+        }
+    }
+
+    #[test]
+    fn an_echo_is_found_where_a_line_begins() {
+        assert_eq!(find_at_line_start(b"AT\r\r\nOK\r\n", b"at\r"), Some(0));
+        assert_eq!(find_at_line_start(b"0\rAT\r", b"AT\r"), Some(2));
+        assert_eq!(find_at_line_start(b"xAT\r", b"AT\r"), None);
+    }
+}

@@ -309,3 +309,36 @@ impl Drop for QuietTerminal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_keeps_its_order_across_a_prompt() {
+        let orders = Orders::default();
+        let write = |text: &str| {
+            orders.change(|state| state.waiting.push_back(Order::Write(text.to_owned())));
+        };
+        let next = |is_line_typed| match orders.next(is_line_typed) {
+            Some(Order::Write(text)) => text,
+            Some(Order::Ask) => "asked".to_owned(),
+            None => "ended".to_owned(),
+        };
+        write("answer");
+        orders.change(|state| state.waiting.push_back(Order::Ask));
+        write("above");
+        write("after");
+        write("last");
+        assert_eq!((next(false).as_str(), next(false).as_str()), ("answer", "asked"));
+        orders.change(|state| state.is_line_typed = true);
+        assert_eq!(next(true), "above");
+        orders.change(|state| state.is_line_typed = false);
+        assert_eq!(next(false), "after");
+        orders.change(|state| state.has_ended = true);
+        assert_eq!(
+            (next(true).as_str(), next(false).as_str(), next(false).as_str()),
+            ("ended", "last", "ended")
+        );
+    }
+}
