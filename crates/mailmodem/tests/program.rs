@@ -1,12 +1,18 @@
 //! The program from outside: standard input, output and exit codes of the real binary.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails, as it should")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics fails, as it should"
+)]
 
 mod note;
 
 use dialogue::script::{Act, parse};
 use mail_parser::MessageParser;
 use note::{PICTURES, SESSION, assert_mail_is_there, only_file};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -59,6 +65,78 @@ fn the_notes_session_sends_a_mail_with_two_pictures() {
     assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
 
     assert_mail_is_there(directory.path());
+}
+
+/// Runs the console in `directory` on a terminal of its own, into which this is pasted. All that is shown there.
+fn pasted(directory: &Path, typed: &str) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let mut terminal = fs::File::from(terminal);
+    let modems_end = fs::File::options().read(true).write(true).open(name).unwrap();
+    let mut console = mailmodem(&["console", "--dir", directory.to_str().unwrap()]);
+    console.env("TERM", "xterm").stdin(modems_end.try_clone().unwrap()).stdout(modems_end);
+    let mut child = console.spawn().unwrap();
+    drop(console);
+    let mut shown = Vec::new();
+    let mut portion = [0; 4096];
+    let mut is_pasted = false;
+    // A terminal whose other end is closed fails, or ends.
+    while let Ok(octets @ 1..) = terminal.read(&mut portion) {
+        shown.extend_from_slice(portion.get(..octets).unwrap());
+        // It takes the terminal over before it greets.
+        if !std::mem::replace(&mut is_pasted, true) {
+            terminal.write_all(typed.as_bytes()).unwrap();
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    text(&shown)
+}
+
+/// Where these are shown, each behind the one before.
+fn assert_in_order(shown: &str, parts: &[&str]) {
+    let mut rest = shown;
+    for part in parts {
+        let Some((_, behind)) = rest.split_once(part) else { panic!("{part:?} is not in {rest:?}") };
+        rest = behind;
+    }
+}
+
+const CTRL_D: &str = "\x04";
+
+#[test]
+fn a_session_can_be_pasted_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let session = "AT+POP3SRV=\"pop3.server.com\",\"un\",\"pwd\",110\rAT+POP3IN\rAT+POP3NUM\rAT+POP3HDR=1\r\
+                   AT+POP3GET=1\rAT+POP3READ\rAT+POP3OUT\r";
+    let shown = pasted(directory.path(), &format!("{session}{CTRL_D}"));
+    assert_in_order(
+        &shown,
+        &[
+            "+POP3: SUCCESS",
+            "+POP3: 2, 2134",
+            "OK",
+            "Subject: First Test Email",
+            "OK",
+            "OK",
+            "+POP3: SUCCESS",
+            "EMAIL000.TXT",
+            "This is a test email",
+            "OK",
+            "+POP3: SUCCESS",
+            "OK",
+        ],
+    );
+    assert!(!shown.contains("ERROR") && !shown.contains("waited for"), "{shown}");
+}
+
+#[test]
+fn a_terminal_shows_numbers_for_results_and_waits_for_no_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let shown = pasted(directory.path(), &format!("ATV0\rAT+CSQ\rAT+SMTPBODY\r{CTRL_D}"));
+    assert_in_order(&shown, &["0\r\n", "+CSQ: ", "\r\n0\r\n", ">> "]);
+    assert!(!shown.contains('\u{fffd}') && !shown.contains("waited for"), "{shown}");
 }
 
 /// A terminal at a console's pipes, which types a line when everything that was expected before is there.
@@ -273,7 +351,7 @@ fn a_mail_without_end_fills_a_drive() {
 #[test]
 fn played_dialogues_are_counted_and_an_empty_one_is_none() {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("a.at"), "> AT\n< \\r\\nOK\\r\\n\n").unwrap();
+    fs::write(directory.path().join("a.at"), "T: AT\nM:\nM: OK\n").unwrap();
     let play = || mailmodem(&["play", directory.path().to_str().unwrap()]).output().unwrap();
     let output = play();
     let said = text(&output.stdout);
