@@ -126,6 +126,8 @@ impl Driver {
             let (watch, deadline) = (self.watch, self.modem.deadline());
             let (lines, buffer, slot) = (&mut self.lines, &mut self.buffer, &mut self.slot);
             tokio::select! {
+                // What has arrived in time is not late because a terminal kept everything waiting.
+                biased;
                 (at, happened) = poll_fn(|context| poll_lines(lines, buffer, context)) => {
                     self.on_line(at, happened);
                 }

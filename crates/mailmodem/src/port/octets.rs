@@ -3,7 +3,7 @@
 
 use super::serial::Speed;
 use crate::driver::{Driver, Notice};
-use crate::limits::{LINE_GRACE, SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX};
+use crate::limits::{LINE_GRACE, SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX, UNSHOWN_OCTETS_MAX};
 use modem::modem::Expects;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -38,7 +38,8 @@ pub struct Terminal<F, T> {
 }
 
 /// Runs a modem on streams until the terminal's octets end and everything under way is done and shown. How long that may
-/// take is for the modem's own timers to say. A terminal that does not read is not read from either; its mail goes on.
+/// take is for the modem's own timers to say. A terminal that does not read is not read from either; its mail goes on, until
+/// over [`UNSHOWN_OCTETS_MAX`] wait for it.
 ///
 /// # Errors
 /// The port cannot be read, or written.
@@ -199,7 +200,7 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
         tokio::select! {
             // What is there already comes first, so that a portion of answers is one write.
             biased;
-            notice = self.driver.next() => match notice {
+            notice = self.driver.next(), if self.shown.len() < UNSHOWN_OCTETS_MAX => match notice {
                 Notice::Show(mut octets) => {
                     self.shown.append(&mut octets);
                     self.is_flushed = false;
