@@ -45,6 +45,8 @@ pub struct LineConfig {
     pub card: Option<Card>,
     /// Where the modem's connections lead.
     pub upstream: Upstream,
+    /// Where the line is traced, if it is.
+    pub trace: Option<PathBuf>,
     /// How the modem's clock is set when the power comes on.
     pub clock: Clock,
     /// The modem's own settings.
@@ -182,6 +184,7 @@ impl LineTable {
                 octets_max: card.octets_max.unwrap_or(DRIVE_OCTETS_MAX),
             }),
             upstream: self.upstream,
+            trace: self.trace.map(|file| data_dir.join(file)),
             clock,
             settings,
         }

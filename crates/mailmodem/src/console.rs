@@ -89,7 +89,11 @@ fn banner(home: &Home, network: NetworkKind) -> String {
     )
 }
 
-fn open_trace(path: PathBuf) -> anyhow::Result<Trace> {
+/// Opens the trace of a line.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open_trace(path: PathBuf) -> anyhow::Result<Trace> {
     Trace::open(path.clone()).with_context(|| format!("the trace {} cannot be opened", path.display()))
 }
 

@@ -72,9 +72,13 @@ pub struct ConsoleFlags {
 /// Which lines are served.
 #[derive(Debug, Clone, Args)]
 pub struct ServeFlags {
-    /// One line on this port: pty:PATH, serial:DEVICE[,speed=115200][,parity=none|even|odd][,flow=none|rtscts],
-    /// tcp:ADDRESS:PORT or stdio
-    #[arg(long, value_name = "PORT")]
+    /// One line on this port.
+    #[arg(
+        long,
+        value_name = "PORT",
+        help = "One line on this port: pty:PATH, serial:DEVICE[,speed=115200][,parity=none|even|odd][,flow=none|rtscts], \
+                tcp:ADDRESS:PORT or stdio"
+    )]
     pub port: Option<Spec>,
     /// Its modem dials a provider in this process, which takes every server name; else the servers that it names.
     #[arg(long, requires = "port")]
@@ -85,6 +89,9 @@ pub struct ServeFlags {
     /// It has a slot for a storage card: while there is a directory drive-d in DIR, that is drive D:.
     #[arg(long, requires = "port")]
     pub card: bool,
+    /// Traces the line into this file: both directions, the servers' wire and the time of each, without passwords.
+    #[arg(long, value_name = "FILE", requires = "port")]
+    pub trace: Option<PathBuf>,
     /// Lines as this file says, which is read again at SIGHUP [default: /etc/mailmodem/mailmodem.toml]
     #[arg(long, value_name = "FILE", conflicts_with = "port")]
     pub config: Option<PathBuf>,

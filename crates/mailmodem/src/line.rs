@@ -4,7 +4,7 @@
 
 use crate::card::Slot;
 use crate::config::{Clock, LineConfig, Upstream};
-use crate::console::{calendar, nonce};
+use crate::console::{calendar, nonce, open_trace};
 use crate::driver::Driver;
 use crate::home::Home;
 use crate::network::Network;
@@ -20,7 +20,7 @@ use std::path::Path;
 /// # Errors
 /// Its drives or its port cannot be used.
 pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
-    let LineConfig { name: _, port, dir, drive_c_octets_max, card, upstream, clock, settings } = line;
+    let LineConfig { name: _, port, dir, drive_c_octets_max, card, upstream, trace, clock, settings } = line;
     let home = Home::open(Some(dir))?;
     let network = match upstream {
         Upstream::Direct => Network::Real,
@@ -37,8 +37,9 @@ pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> any
     let settings = Settings { nonce: nonce()?, ..settings };
     let drive_c = home.drive_c(drive_c_octets_max)?;
     let slot = card.map(|card| Slot::new(card.dir, card.octets_max));
+    let trace = trace.map(open_trace).transpose()?;
     // The power comes on when the port is there to be seen.
-    let power_on = || Driver::power_on(settings, drive_c, None, calendar, network, None).with_slot(slot);
+    let power_on = || Driver::power_on(settings, drive_c, None, calendar, network, trace).with_slot(slot);
     match port {
         Spec::Pty(link) => {
             let mut port = Pty::open(&link)?;

@@ -50,6 +50,7 @@ impl Source {
             drive_c_octets_max: DRIVE_OCTETS_MAX,
             card,
             upstream: if flags.sandbox { Upstream::Sandbox } else { Upstream::Direct },
+            trace: flags.trace,
             clock: Clock::System,
             settings: Settings::default(),
         })))

@@ -68,6 +68,7 @@ pub(super) struct LineTable {
     pub(super) drive_c_octets_max: Option<u64>,
     pub(super) card: Option<CardTable>,
     pub(super) upstream: Upstream,
+    pub(super) trace: Option<PathBuf>,
     #[serde(default)]
     pub(super) modem: ModemTable,
 }
