@@ -29,6 +29,7 @@ use crate::terminal::masking::masked;
 use crate::terminal::{Code, Terminal};
 use copying::Copying;
 use mail::machine::{Input as LinkInput, Instant, Passage};
+use mail::secret::Secret;
 use reading::Reading;
 use reporting::LastFailure;
 use std::collections::VecDeque;
@@ -167,7 +168,8 @@ pub struct Modem {
     copying: Option<Copying>,
     activity: Activity,
     type_ahead: TypeAhead,
-    last_line: Vec<u8>,
+    /// For `A/`. It may hold a password.
+    last_line: Secret,
     /// The line's speed as the program knows it.
     speed: u32,
     urcs: Urcs,
@@ -248,7 +250,7 @@ impl Modem {
             copying: None,
             activity: Activity::Ready,
             type_ahead: TypeAhead::default(),
-            last_line: Vec::new(),
+            last_line: Secret::default(),
             speed: 0,
             urcs: Urcs::default(),
             links_opened: 0,
@@ -384,7 +386,7 @@ impl Modem {
                     Edit::Line(line) => {
                         self.trace(|| Traced::Typed(masked(&line)));
                         if let Some(commands) = CommandLine::new(line.clone()) {
-                            self.last_line = line;
+                            self.last_line = Secret::new(line);
                             self.execute(commands, now);
                         }
                     }
@@ -394,7 +396,7 @@ impl Modem {
                     }
                     Edit::Repeat => {
                         self.trace(|| Traced::TypedOther("A/".to_owned()));
-                        match CommandLine::new(self.last_line.clone()) {
+                        match CommandLine::new(self.last_line.reveal().to_vec()) {
                             Some(commands) => self.execute(commands, now),
                             // V.250 §5.2.4: when there was none, an empty line is repeated.
                             None => self.terminal.finish(Code::Ok),

@@ -65,9 +65,9 @@ struct Authentication {
 }
 
 impl Network {
-    /// Whether a PDP context has been defined that mail can open.
-    pub(crate) fn has_context(&self) -> bool {
-        self.contexts_of(SOCKET_CONTEXTS).next().is_some()
+    /// Whether the PDP context that mail opens has been defined: the one of AT+CSOCKSETPN.
+    pub(crate) fn has_context(&self, cid: u32) -> bool {
+        self.contexts_of(SOCKET_CONTEXTS).any(|(defined, _)| defined == cid)
     }
 
     fn contexts_of(&self, command: &str) -> impl Iterator<Item = (u32, &Context)> {

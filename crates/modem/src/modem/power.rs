@@ -11,6 +11,7 @@ use crate::outbox::Outbox;
 use crate::terminal::Code;
 use crate::terminal::editor::Editor;
 use mail::machine::{Input as LinkInput, Instant};
+use mail::secret::Secret;
 
 /// What a module says as it comes up, when its owner wants to hear it.
 const BOOT_URCS: [&str; 4] = ["START", "+CPIN: READY", "SMS DONE", "PB DONE"];
@@ -53,7 +54,7 @@ impl Modem {
         *reading = None;
         *copying = None;
         *type_ahead = TypeAhead::default();
-        *last_line = Vec::new();
+        *last_line = Secret::default();
         *urcs = Urcs::default();
         match power {
             Power::Restart => self.boot(),
@@ -100,7 +101,8 @@ impl Modem {
 
     /// Whether mail finds a way out.
     pub(crate) fn can_open_links(&self) -> bool {
-        self.is_registered() && (self.network.has_context() || !self.settings.require_pdp_context)
+        let cid = self.kept.number("+CSOCKSETPN", 0);
+        self.is_registered() && (self.network.has_context(cid) || !self.settings.require_pdp_context)
     }
 
     /// The network is gone, and every link with it. What stands already of an outcome stays.
