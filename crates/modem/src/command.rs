@@ -9,6 +9,7 @@ mod general;
 pub(crate) mod network;
 mod pop3;
 mod power;
+mod rows;
 mod smtp;
 pub mod table;
 mod transfer;
