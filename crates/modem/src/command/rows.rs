@@ -253,6 +253,25 @@ pub static COMMANDS: &[Command] = &[
     ),
     kept("+CTZR", &[number("mode", 0, 1)], &["0"], "(0,1)", "kept; no zone changes", "27.007 §8.41"),
     Command {
+        is_in_profile: false,
+        ..kept(
+            "+CMGF",
+            &[number("format", 0, 1)],
+            &["0"],
+            "(0,1)",
+            "kept; no short messages",
+            "27.005 §3.2.3",
+        )
+    },
+    Command {
+        name: "+CSCA",
+        summary: "the short messages' service centre: there is none",
+        source: "27.005 §3.3.1",
+        read: Some(general::say_values),
+        values: &["\"\"", "129"],
+        ..ROW
+    },
+    Command {
         name: "+CSQ",
         summary: "the signal: good",
         source: "27.007 §8.5",
