@@ -1,4 +1,7 @@
-"""Host programs that no one here wrote, on a modem's pseudo-terminal, with its sandbox behind it."""
+"""Host programs that no one here wrote, on a modem's pseudo-terminal, with its sandbox behind it.
+
+Run with the names of some of them, it tests just those.
+"""
 
 import email
 import email.policy
@@ -10,6 +13,7 @@ import queue
 import re
 import select
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -202,6 +206,7 @@ def picocom(modem):
 def main():
     logging.disable(logging.WARNING)
     hosts = [gammu, chat, smstools, python_gsmmodem, atlib, picocom]
+    hosts = [host for host in hosts if host.__name__ in sys.argv[1:]] or hosts
     for host in hosts:
         print(host.__name__)
         with Served() as modem:
