@@ -41,7 +41,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
     let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network, trace);
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         let banner = banner(&home, flags.network);
-        return screen::run(&mut driver, &banner, home.history(), delivered).await;
+        return screen::run(&mut driver, &banner, home.history(), delivered, || home.drive_d(true)).await;
     }
     drop(delivered);
     octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
@@ -83,7 +83,8 @@ fn banner(home: &Home, network: NetworkKind) -> String {
         }
     };
     format!(
-        "mailmodem {}: a modem to type at. Its drives are directories in\n  {}\n{servers}\n{first_mail}\nTab completes, .help lists the commands, .quit or Ctrl-D ends.",
+        "mailmodem {}: a modem to type at. Its drives are directories in\n  {}\n{servers}\n{first_mail}\nTab completes, .help lists the commands, .card in and .card out are drive D:'s, .quit or Ctrl-D\n\
+         ends.",
         env!("CARGO_PKG_VERSION"),
         home.path().display()
     )

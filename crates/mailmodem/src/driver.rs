@@ -83,6 +83,11 @@ impl Driver {
         Self { slot, ..self }
     }
 
+    /// Puts a storage card in, or pulls it out.
+    pub fn set_card(&mut self, card: Option<Box<dyn Drive>>) {
+        self.tell(card.map_or(Input::CardRemoved, Input::CardInserted));
+    }
+
     /// The terminal sent octets.
     pub fn typed(&mut self, octets: &[u8]) {
         self.tell(Input::Typed(octets));
@@ -137,7 +142,7 @@ impl Driver {
                     self.trace(|trace, now| trace.event(now, "power on"));
                     self.tell(Input::PowerKey);
                 }
-                card = next_card(slot) => self.tell(card.map_or(Input::CardRemoved, Input::CardInserted)),
+                card = next_card(slot) => self.set_card(card),
             }
         }
     }

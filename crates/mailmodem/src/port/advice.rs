@@ -15,7 +15,7 @@ use std::borrow::Cow;
 const SECRET: [&str; 3] = ["+SMTPAUTH", "+POP3SRV", "+CSOCKAUTH"];
 
 /// What can be typed to the console itself.
-pub(super) const OWN_COMMANDS: [&str; 2] = [".help", ".quit"];
+pub(super) const OWN_COMMANDS: [&str; 4] = [".help", ".card in", ".card out", ".quit"];
 
 /// Whether a line may hold a password, which must not be kept.
 pub(super) fn may_hold_secret(line: &str) -> bool {

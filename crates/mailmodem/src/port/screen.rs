@@ -11,10 +11,10 @@ use super::typist::{End, Typed, Typist};
 use crate::driver::{Driver, Notice};
 use crate::limits::{PENDING_WAIT, POWER_OFF_MAX};
 use crate::port::octets;
+use modem::drive::Drive;
 use modem::modem::Expects;
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -30,7 +30,7 @@ pub fn dim(text: &str) -> String {
 }
 
 /// Runs a modem until the user ends it or a signal does; then what is under way is done. `delivered` says where mail
-/// landed.
+/// landed, `card` is the storage card that the user can put in.
 ///
 /// # Errors
 /// The terminal cannot be set up, or written to.
@@ -39,6 +39,7 @@ pub async fn run(
     banner: &str,
     history: PathBuf,
     mut delivered: mpsc::UnboundedReceiver<PathBuf>,
+    card: impl Fn() -> anyhow::Result<Option<Box<dyn Drive>>>,
 ) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
@@ -79,8 +80,19 @@ pub async fn run(
                     screen.is_asking = false;
                     asks_at = Instant::now() + PENDING_WAIT;
                     match screen.take(typed, driver.expects()) {
-                        ControlFlow::Continue(octets) => driver.typed(&octets),
-                        ControlFlow::Break(()) => break,
+                        Taken::Octets(octets) => driver.typed(&octets),
+                        Taken::CardOut => {
+                            driver.set_card(None);
+                            screen.remark("the card is out");
+                        }
+                        Taken::CardIn => match card() {
+                            Ok(card) => {
+                                driver.set_card(card);
+                                screen.remark("the card is in");
+                            }
+                            Err(error) => screen.remark(&format!("the card is not put in: {error:#}")),
+                        },
+                        Taken::Quit => break,
                     }
                 }
                 None => break,
@@ -97,6 +109,18 @@ pub async fn run(
     }
     octets::run(driver, tokio::io::empty(), tokio::io::stdout()).await?;
     Ok(())
+}
+
+/// What a typed line is.
+enum Taken {
+    /// The modem's; none of it for what the console has done itself.
+    Octets(Vec<u8>),
+    /// `.card in`.
+    CardIn,
+    /// `.card out`.
+    CardOut,
+    /// `.quit`.
+    Quit,
 }
 
 /// What is on the screen, and what is expected there.
@@ -123,18 +147,20 @@ impl Screen {
         self.typist.ask();
     }
 
-    /// What a typed line is to the modem, nothing for the program's own commands. `Break` ends the console.
-    fn take(&mut self, typed: Typed, expects: Expects) -> ControlFlow<(), Vec<u8>> {
+    /// What a typed line is.
+    fn take(&mut self, typed: Typed, expects: Expects) -> Taken {
         let Typed { line, end } = typed;
         if expects != Expects::Text
             && let Some(own) = line.trim().strip_prefix('.')
         {
             match own.split_once(' ').unwrap_or((own, "")) {
-                ("quit", _) => return ControlFlow::Break(()),
+                ("quit", _) => return Taken::Quit,
+                ("card", "in") => return Taken::CardIn,
+                ("card", "out") => return Taken::CardOut,
                 ("help", word) => self.write(dim(help(word).trim_end()) + "\n"),
-                _ => self.remark(&format!("the console knows {}", OWN_COMMANDS.join(" and "))),
+                _ => self.remark(&format!("the console knows {}", OWN_COMMANDS.join(", "))),
             }
-            return ControlFlow::Continue(Vec::new());
+            return Taken::Octets(Vec::new());
         }
         let mut octets = line.into_bytes();
         let (ending, echoed): (&[u8], &[u8]) = match (expects, end) {
@@ -149,7 +175,7 @@ impl Screen {
         self.echoes.push_back([&octets, echoed].concat());
         self.is_after_line = expects != Expects::Nothing;
         octets.extend_from_slice(ending);
-        ControlFlow::Continue(octets)
+        Taken::Octets(octets)
     }
 
     /// Shows what the modem says.
