@@ -217,8 +217,8 @@ struct Lost {
     in_line: bool,
 }
 
-/// Unsolicited result codes that wait for the line to be free. A mail and a session have one each at the most, so they
-/// are few.
+/// Unsolicited result codes that wait for the line to be free. They come of commands, and while they wait no other command
+/// is taken up, or for [`URC_DELAY_MAX`] only; so they are few.
 #[derive(Default)]
 struct Urcs {
     responses: VecDeque<Vec<String>>,

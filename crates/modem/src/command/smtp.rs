@@ -1,7 +1,8 @@
 //! The commands of the SMTP application (note §2, §3; commands.md §2).
 
-use super::table::{Arguments, PROMPT_OCTETS_MAX};
+use super::table::Arguments;
 use super::{Answer, Entered, Job};
+use crate::limits::BODY_OCTETS_MAX;
 use crate::modem::Modem;
 use crate::outbox::draft::{Attached, Recipients, Server, bare_address};
 use crate::terminal::Code;
@@ -211,7 +212,7 @@ pub(super) fn ask_body(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
         return Answer::ERROR;
     }
     modem.outbox.draft.body = Vec::new();
-    Answer::AskText { octets_max: PROMPT_OCTETS_MAX, take: take_body }
+    Answer::AskText { octets_max: BODY_OCTETS_MAX, take: take_body }
 }
 
 fn take_body(modem: &mut Modem, entered: Entered) -> Code {

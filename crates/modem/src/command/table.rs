@@ -5,7 +5,6 @@
 
 use super::Run;
 pub use super::rows::COMMANDS;
-use crate::limits::BODY_OCTETS_MAX;
 use crate::terminal::grammar::{Argument, CommandLine, Form, Invocation};
 use std::fmt::Write as _;
 
@@ -329,9 +328,6 @@ fn bounds(parameter: &Parameter) -> Option<String> {
         ParameterKind::Name => None,
     }
 }
-
-/// Longest text typed at a prompt.
-pub(crate) const PROMPT_OCTETS_MAX: usize = BODY_OCTETS_MAX;
 
 #[cfg(test)]
 mod tests {
