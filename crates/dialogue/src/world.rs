@@ -5,6 +5,7 @@ use modem::clock::Calendar;
 use modem::drive::Letter;
 use modem::drive::memory::MemoryDrive;
 use modem::modem::{Input, LinkId, Modem, Obstacle, ObstacleKind, Output, Protocol, Traced};
+use modem::route::Route;
 use modem::settings::Settings;
 use sandbox::mailbox::MemoryMailboxes;
 use sandbox::provider::{Connection, DialTrouble, Provider, Service};
@@ -199,11 +200,11 @@ impl World {
     pub fn decide(&mut self, fate: Fate) -> Option<()> {
         let link = self.scripted.as_ref()?.link.filter(|_| !self.scripted_is_open())?;
         let not_opened =
-            |kind, words: &str| Input::NotOpened(link, Obstacle { kind, words: words.to_owned() });
+            |kind, words: &str| Input::Obstructed(link, Obstacle { kind, words: words.to_owned() });
         let input = match fate {
             Fate::Open => {
                 self.scripted.as_mut()?.is_open = true;
-                Input::Link(link, LinkInput::Opened)
+                Input::Opened(link, Route::default())
             }
             Fate::Refused => not_opened(ObstacleKind::Network, "connection refused"),
             Fate::Unresolved => not_opened(ObstacleKind::Network, "name not resolved"),
@@ -297,7 +298,7 @@ impl World {
             Output::PoweredOff => self.is_off = true,
             Output::Trace(traced) => self.traced.push(traced),
             Output::Report(words) => self.reports.push(words),
-            Output::Open { link, protocol, server, .. } => self.open(link, protocol, &server),
+            Output::Open { link, call } => self.open(link, call.protocol, &call.server),
             Output::Transmit(link, octets) => {
                 if let Some(scripted) = self.scripted.as_mut().filter(|scripted| scripted.link == Some(link))
                 {
@@ -335,7 +336,7 @@ impl World {
             scripted.link = Some(link);
             scripted.is_open = scripted.opening == Opening::Open;
             if scripted.is_open {
-                self.modem.handle(Input::Link(link, LinkInput::Opened), self.now);
+                self.modem.handle(Input::Opened(link, Route::default()), self.now);
             }
             return;
         }
@@ -347,14 +348,14 @@ impl World {
             Ok(mut connection) => {
                 connection.handle(LinkInput::Opened, self.now);
                 self.connections.insert(link, connection);
-                Input::Link(link, LinkInput::Opened)
+                Input::Opened(link, Route::default())
             }
             Err(trouble) => {
                 let words = match trouble {
                     DialTrouble::Unresolved => "name not resolved",
                     DialTrouble::Refused => "connection refused",
                 };
-                Input::NotOpened(link, Obstacle { kind: ObstacleKind::Network, words: words.to_owned() })
+                Input::Obstructed(link, Obstacle { kind: ObstacleKind::Network, words: words.to_owned() })
             }
         };
         self.modem.handle(input, self.now);

@@ -11,6 +11,7 @@ use mail::machine::{Input as LinkInput, Instant};
 use modem::clock::Calendar;
 use modem::drive::Drive;
 use modem::modem::{Expects, Input, LinkId, Modem, Obstacle, Output};
+use modem::route::{Call, Route};
 use modem::settings::Settings;
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
@@ -155,14 +156,14 @@ impl Driver {
             Happened::Dialled(Ok(standing)) => {
                 *line = Line::Standing(standing);
                 self.trace(|trace, now| trace.link_event(now, link, "open"));
-                self.tell(Input::Link(link, LinkInput::Opened));
+                self.tell(Input::Opened(link, Route::default()));
             }
             Happened::Dialled(Err(obstacle)) => {
                 self.lines.swap_remove(at);
                 self.trace(|trace, now| {
                     trace.link_event(now, link, &format!("not open: {}", obstacle.words));
                 });
-                self.tell(Input::NotOpened(link, obstacle));
+                self.tell(Input::Obstructed(link, obstacle));
             }
             Happened::OnLink(Event::Received(octets)) => {
                 let buffer = std::mem::take(&mut self.buffer);
@@ -215,11 +216,15 @@ impl Driver {
                     self.trace(|trace, now| trace.event(now, "power off"));
                     self.power_on_at = Some(self.watch.now() + POWER_OFF_MAX);
                 }
-                Output::Open { link, protocol, server, port } => {
+                Output::Open { link, call } => {
                     self.trace(|trace, now| {
+                        let Call { protocol, server, port, .. } = &call;
                         trace.link_event(now, link, &format!("opening: {protocol} at {server}:{port}"));
                     });
-                    self.lines.push((link, Line::Dialling(self.network.dial(protocol, server, port))));
+                    self.lines.push((
+                        link,
+                        Line::Dialling(self.network.dial(call.protocol, call.server, call.port)),
+                    ));
                 }
                 Output::Transmit(link, octets) => {
                     if let Some(Line::Standing(standing)) = self.line_mut(link) {

@@ -8,6 +8,7 @@ pub(crate) mod saving;
 use crate::drive::Letter;
 use crate::drive::path::Path;
 use crate::modem::LinkId;
+use mail::machine::Instant;
 use mail::mime::extract::{Extractor, Piece, Summary};
 use mail::pop3::client::Client;
 use mail::sasl::Credentials;
@@ -39,6 +40,8 @@ impl Account {
 pub(crate) enum Session {
     #[default]
     None,
+    /// The link is being opened, until then at the latest.
+    Opening(LinkId, Instant),
     Open(Box<Open>),
     /// It ended while nothing was asked of it, and the terminal has not been told: the line to tell it with.
     Over(String),
@@ -65,13 +68,13 @@ impl Inbox {
     pub(crate) fn open(&mut self) -> Option<&mut Open> {
         match &mut self.session {
             Session::Open(open) => Some(open),
-            Session::None | Session::Over(_) => None,
+            Session::None | Session::Opening(..) | Session::Over(_) => None,
         }
     }
 
     /// Whether there is a session, logging in included.
     pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.session, Session::Open(_))
+        matches!(self.session, Session::Opening(..) | Session::Open(_))
     }
 
     /// Which message AT+POP3GET is saving, and on which drive, while it runs.
@@ -81,7 +84,7 @@ impl Inbox {
                 Text::Saved(id, saving) => Some((*id, saving.letter())),
                 Text::None | Text::Header(_) => None,
             },
-            Session::None | Session::Over(_) => None,
+            Session::None | Session::Opening(..) | Session::Over(_) => None,
         }
     }
 

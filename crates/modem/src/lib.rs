@@ -12,6 +12,7 @@ mod kept;
 pub mod limits;
 pub mod modem;
 mod outbox;
+pub mod route;
 pub mod settings;
 mod terminal;
 mod xmodem;

@@ -22,6 +22,7 @@ use crate::inbox::Inbox;
 use crate::kept::Kept;
 use crate::limits::{TYPE_AHEAD_OCTETS_MAX, URC_DELAY_MAX};
 use crate::outbox::Outbox;
+use crate::route::{Call, Route};
 use crate::settings::Settings;
 use crate::terminal::editor::Edit;
 use crate::terminal::grammar::{CommandLine, Form, Invocation};
@@ -50,10 +51,12 @@ impl fmt::Display for LinkId {
 pub enum Input<'a> {
     /// The terminal sent octets.
     Typed(&'a [u8]),
+    /// A link stands, and this is how the call is carried out on it.
+    Opened(LinkId, Route),
     /// Something happened on a link.
     Link(LinkId, LinkInput<'a>),
-    /// A link could not be opened.
-    NotOpened(LinkId, Obstacle),
+    /// A link could not be opened, or not be secured: it is over.
+    Obstructed(LinkId, Obstacle),
     /// A storage card was put in: drive D:.
     CardInserted(Box<dyn Drive>),
     /// The storage card was pulled out.
@@ -66,7 +69,7 @@ pub enum Input<'a> {
     DeadlinePassed,
 }
 
-/// Why a link could not be opened.
+/// Why a link could not be opened or secured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// What it means for the result code.
@@ -75,7 +78,7 @@ pub struct Obstacle {
     pub words: String,
 }
 
-/// What kept a link from opening.
+/// What kept a link from opening, or from being secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObstacleKind {
     /// The name could not be resolved, or the machine not be reached, or it refused.
@@ -93,12 +96,8 @@ pub enum Output {
     Open {
         /// Its name from here on.
         link: LinkId,
-        /// What will be spoken on it.
-        protocol: Protocol,
-        /// The server, as the terminal named it.
-        server: String,
-        /// Its port, as the terminal named it.
-        port: u16,
+        /// What the terminal named.
+        call: Call,
     },
     /// Send octets on a link.
     Transmit(LinkId, Vec<u8>),
@@ -266,16 +265,22 @@ impl Modem {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
             Input::Typed(octets) => self.typed(octets, now),
+            Input::Opened(link, route) if Some(link) == self.sending_link() => {
+                self.on_sending_opened(route, now)
+            }
+            Input::Opened(link, route) if Some(link) == self.session_link() => {
+                self.on_session_opened(route, now)
+            }
             Input::Link(link, input) if Some(link) == self.sending_link() => self.on_sending_link(input, now),
             Input::Link(link, input) if Some(link) == self.session_link() => self.on_session_link(input, now),
-            Input::NotOpened(link, why) if Some(link) == self.sending_link() => {
-                self.on_sending_not_opened(&why, now);
+            Input::Obstructed(link, why) if Some(link) == self.sending_link() => {
+                self.on_sending_obstructed(&why, now);
             }
-            Input::NotOpened(link, why) if Some(link) == self.session_link() => {
-                self.on_session_not_opened(&why, now);
+            Input::Obstructed(link, why) if Some(link) == self.session_link() => {
+                self.on_session_obstructed(&why, now);
             }
             // A link that is over.
-            Input::Link(..) | Input::NotOpened(..) => {}
+            Input::Opened(..) | Input::Link(..) | Input::Obstructed(..) => {}
             Input::CardInserted(card) => self.files.insert_card(card),
             Input::CardRemoved => {
                 self.on_card_removed_from_session(now);
@@ -287,8 +292,8 @@ impl Modem {
             Input::PowerKey => self.on_power_key(),
             Input::Shown => self.on_shown(now),
             Input::DeadlinePassed => {
-                self.on_sending_link(LinkInput::DeadlinePassed, now);
-                self.on_session_link(LinkInput::DeadlinePassed, now);
+                self.on_sending_deadline(now);
+                self.on_session_deadline(now);
                 self.on_transfer_deadline(now);
             }
         }

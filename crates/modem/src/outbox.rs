@@ -6,7 +6,9 @@ pub(crate) mod draft;
 pub(crate) mod outcome;
 
 use crate::modem::LinkId;
+use crate::route::Letter;
 use draft::{Draft, Server};
+use mail::machine::Instant;
 use mail::mime::header::Mailbox;
 use mail::sasl::Credentials;
 use mail::smtp::client::Client;
@@ -26,7 +28,23 @@ pub(crate) struct Outbox {
 /// A mail under way.
 pub(crate) struct Sending {
     pub(crate) link: LinkId,
-    pub(crate) client: Client,
+    pub(crate) stage: Stage,
+}
+
+/// How far it is.
+pub(crate) enum Stage {
+    /// The link is being opened, until then at the latest.
+    Opening(Box<Letter>, Instant),
+    Sending(Box<Client>),
+}
+
+impl Sending {
+    pub(crate) fn client(&self) -> Option<&Client> {
+        match &self.stage {
+            Stage::Opening(..) => None,
+            Stage::Sending(client) => Some(client),
+        }
+    }
 }
 
 impl Outbox {

@@ -30,6 +30,8 @@ pub struct Draft {
     pub to: Vec<Mailbox>,
     /// Cc; may be empty. There is no Bcc: blind copies are the envelope's.
     pub cc: Vec<Mailbox>,
+    /// Further fields of one address each, by name, such as Reply-To.
+    pub more: Vec<(&'static str, Mailbox)>,
     /// Octets of the subject, in `charset`.
     pub subject: Vec<u8>,
     /// Octets of the text, in `charset`, with whatever line ends.
@@ -168,6 +170,9 @@ impl Draft {
         header.mailboxes("From", std::slice::from_ref(&self.from));
         header.mailboxes("To", &self.to);
         header.mailboxes("Cc", &self.cc);
+        for (name, mailbox) in &self.more {
+            header.mailboxes(name, std::slice::from_ref(mailbox));
+        }
         header.text("Subject", &self.subject);
         header.plain("Message-ID", &format!("<{}@{}>", self.unique, self.domain()));
         header.plain("MIME-Version", "1.0");
@@ -340,6 +345,7 @@ mod tests {
             from: mailbox("UserName@server.com", "PresentName"),
             to: vec![mailbox("ToAddr@server.com", "ToName")],
             cc: vec![mailbox("CcAddr@server.com", "CcName")],
+            more: Vec::new(),
             subject: b"First Email".to_vec(),
             text: text.to_vec(),
             charset: "utf-8".into(),

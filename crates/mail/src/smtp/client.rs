@@ -25,9 +25,10 @@ pub use super::failure::{Failure, Nonsense, Step};
 pub use super::submission::{Prepared, Submission, Unreadable};
 
 /// Whether the link is to be secured by STARTTLS (RFC 3207).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Security {
     /// No: it stays in clear, or was secured before the first octet.
+    #[default]
     AsOpened,
     /// If the server offers it.
     WhenOffered,

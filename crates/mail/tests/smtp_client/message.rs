@@ -167,6 +167,7 @@ fn composed(text: &str, charset: &str, files: &[(&str, &'static [u8])]) -> Box<d
         from: mailbox("mike@server.com"),
         to: vec![mailbox("john@server.com")],
         cc: Vec::new(),
+        more: Vec::new(),
         subject: b"a".to_vec(),
         text: text.into(),
         charset: charset.into(),

@@ -2,13 +2,16 @@
 
 use super::{LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, Protocol, Traced};
 use crate::command::Job;
-use crate::outbox::Sending;
-use crate::outbox::draft::{Draft, FileContent, bare_address, header_mailbox};
+use crate::outbox::draft::{Draft, FileContent, Server, bare_address, header_mailbox};
 use crate::outbox::outcome::{Authentication, SUCCESS, failure_words};
+use crate::outbox::{Sending, Stage};
+use crate::route::{Call, Letter, Route, user_name};
 use crate::terminal::Code;
+use mail::limits::IDLE_MAX;
 use mail::machine::{Input as LinkInput, Instant, Machine as _, Output as LinkOutput};
 use mail::mime::compose::{self, Attachment, Message};
-use mail::smtp::client::{Client, Event, Failure, Order, Security};
+use mail::smtp::client::{Client, Event, Failure, Order};
+use mail::smtp::command::Path as ReversePath;
 
 impl Modem {
     /// Composes the mail and opens the link.
@@ -19,27 +22,73 @@ impl Modem {
         if self.outbox.is_sending() {
             return Err("+SMTP: ONGOING");
         }
-        let order = match self.order(now) {
-            Ok(order) => order,
+        let letter = match self.letter(now) {
+            Ok(letter) => letter,
             Err(reason) => return Err(self.not_begun("+SMTP: PARAM ERROR", reason)),
         };
         if !self.can_open_links() {
             return Err(self.not_begun("+SMTP: NETWORK ERROR", NO_NETWORK.to_owned()));
         }
         let link = self.new_link();
+        let Server { name: server, port } = self.outbox.server.clone();
+        let call = Call {
+            protocol: Protocol::Smtp,
+            server,
+            port,
+            user: self.outbox.credentials.as_ref().map(user_name),
+            sender: Some(letter.sender.clone()),
+            recipients: letter.recipients.clone(),
+        };
+        self.outbox.sending = Some(Sending { link, stage: Stage::Opening(Box::new(letter), now + IDLE_MAX) });
+        self.outputs.push_back(Output::Open { link, call });
+        Ok(())
+    }
+
+    /// The link of the mail that is being sent stands.
+    pub(super) fn on_sending_opened(&mut self, route: Route, now: Instant) {
+        let Some(sending) = self.outbox.sending.take() else { return };
+        let Sending { link, stage: Stage::Opening(mut letter, _) } = sending else {
+            // It was opened before.
+            self.outbox.sending = Some(sending);
+            return;
+        };
+        let Route { security, account, rewriting } = route;
+        rewriting.apply(&mut letter);
+        let Letter { draft, sender, recipients } = *letter;
+        let Ok(sender) = sender.parse() else {
+            self.outputs.push_back(Output::Abort(link));
+            return self.fail_sending(
+                &Failure::SenderNotCarried,
+                "was not called: the sender's address cannot be one",
+                now,
+            );
+        };
+        let order = Order {
+            hello_name: self.settings.hello_name.clone(),
+            security,
+            credentials: account.credentials(self.outbox.credentials.clone()),
+            sender,
+            recipients,
+            bad_recipient: self.settings.bad_recipient,
+            message: Box::new(Message::new(draft)),
+        };
         let mut client = Client::new(order, now);
         if self.settings.trace {
             client.trace();
         }
-        self.outbox.sending = Some(Sending { link, client });
-        let server = self.outbox.server.clone();
-        self.outputs.push_back(Output::Open {
-            link,
-            protocol: Protocol::Smtp,
-            server: server.name,
-            port: server.port,
-        });
-        Ok(())
+        self.outbox.sending = Some(Sending { link, stage: Stage::Sending(Box::new(client)) });
+        self.on_sending_link(LinkInput::Opened, now);
+    }
+
+    /// The time named by [`Self::sending_deadline`] may be here.
+    pub(super) fn on_sending_deadline(&mut self, now: Instant) {
+        match &self.outbox.sending {
+            Some(Sending { link, stage: Stage::Opening(_, deadline) }) if *deadline <= now => {
+                self.outputs.push_back(Output::Abort(*link));
+                self.fail_sending(&Failure::NotOpened, &Failure::NotOpened.to_string(), now);
+            }
+            _ => self.on_sending_link(LinkInput::DeadlinePassed, now),
+        }
     }
 
     fn not_begun(&mut self, words: &'static str, reason: String) -> &'static str {
@@ -48,7 +97,7 @@ impl Modem {
     }
 
     /// Everything the mail needs; or which mandatory parameter is missing or invalid (note §3.1), in words.
-    fn order(&mut self, now: Instant) -> Result<Order, String> {
+    fn letter(&mut self, now: Instant) -> Result<Letter, String> {
         let outbox = &self.outbox;
         if outbox.server.name.is_empty() {
             return Err("no server is set".to_owned());
@@ -82,6 +131,7 @@ impl Modem {
             from: header_mailbox(sender),
             to: outbox.draft.recipients.to(),
             cc: outbox.draft.recipients.cc(),
+            more: Vec::new(),
             subject: outbox.draft.subject.clone(),
             text: outbox.draft.body.clone(),
             charset: outbox.charset.clone(),
@@ -89,28 +139,25 @@ impl Modem {
             unique: format!("{}.{}.{:x}", date.digits(), self.mails_composed, self.settings.nonce),
             attachments,
         };
-        let bare_sender = bare_address(&sender.address).and_then(|address| address.parse().ok());
-        Ok(Order {
-            hello_name: self.settings.hello_name.clone(),
-            security: Security::AsOpened,
-            credentials: outbox.credentials.clone(),
-            sender: bare_sender.ok_or("the sender's address cannot be one")?,
-            recipients,
-            bad_recipient: self.settings.bad_recipient,
-            message: Box::new(Message::new(draft)),
-        })
+        let sender = bare_address(&sender.address).filter(|address| address.parse::<ReversePath>().is_ok());
+        let sender = sender.ok_or("the sender's address cannot be one")?.to_owned();
+        Ok(Letter { draft, sender, recipients })
     }
 
     /// Drops the mail that is being sent, if one is; nothing of it is ever shown after this. A mail that the server has
     /// accepted cannot be dropped any more: its outcome follows.
     pub(crate) fn stop_sending(&mut self) -> Option<()> {
-        let sending = self.outbox.sending.take_if(|sending| !sending.client.is_accepted())?;
+        let sending =
+            self.outbox.sending.take_if(|sending| !sending.client().is_some_and(Client::is_accepted))?;
         self.outputs.push_back(Output::Abort(sending.link));
         Some(())
     }
 
     pub(super) fn sending_deadline(&self) -> Option<Instant> {
-        self.outbox.sending.as_ref().and_then(|sending| sending.client.deadline())
+        match &self.outbox.sending.as_ref()?.stage {
+            Stage::Opening(_, deadline) => Some(*deadline),
+            Stage::Sending(client) => client.deadline(),
+        }
     }
 
     pub(super) fn sending_link(&self) -> Option<LinkId> {
@@ -119,11 +166,11 @@ impl Modem {
 
     /// Something happened on the link of the mail that is being sent.
     pub(super) fn on_sending_link(&mut self, input: LinkInput<'_>, now: Instant) {
-        let Some(sending) = &mut self.outbox.sending else { return };
-        let link = sending.link;
-        sending.client.handle(input, now);
+        let Some(Sending { link, stage: Stage::Sending(client) }) = &mut self.outbox.sending else { return };
+        let link = *link;
+        client.handle(input, now);
         let mut events = Vec::new();
-        while let Some(output) = sending.client.poll() {
+        while let Some(output) = client.poll() {
             match output {
                 LinkOutput::Transmit(octets) => self.outputs.push_back(Output::Transmit(link, octets)),
                 LinkOutput::StartTls => self.outputs.push_back(Output::StartTls(link)),
@@ -140,7 +187,7 @@ impl Modem {
         }
     }
 
-    pub(super) fn on_sending_not_opened(&mut self, obstacle: &Obstacle, now: Instant) {
+    pub(super) fn on_sending_obstructed(&mut self, obstacle: &Obstacle, now: Instant) {
         let failure = match obstacle.kind {
             ObstacleKind::Network => Failure::NotOpened,
             ObstacleKind::Tls => Failure::TlsFailed,
@@ -183,7 +230,7 @@ impl Modem {
     }
 
     fn authentication(&self) -> Authentication {
-        let offered = |sending: &Sending| sending.client.authentication_is_offered();
+        let offered = |sending: &Sending| sending.client().is_some_and(Client::authentication_is_offered);
         Authentication {
             is_set: self.outbox.credentials.is_some(),
             is_offered: self.outbox.sending.as_ref().is_some_and(offered),

@@ -8,10 +8,11 @@ use crate::inbox::outcome::{NETWORK_ERROR, SUCCESS, failure_words, not_saved_wor
 use crate::inbox::saving::{Form, NotSaved, Saving};
 use crate::inbox::{Open, Session, Text, header_line};
 use crate::limits::MAIL_FOLDER_SECONDS_MAX;
+use crate::route::{Call, Route, user_name};
 use crate::terminal::Code;
+use mail::limits::IDLE_MAX;
 use mail::machine::{Input as LinkInput, Instant, Machine as _, Output as LinkOutput};
 use mail::pop3::client::{self, Client, Event, Failure, Request};
-use mail::smtp::client::Security;
 use std::time::Duration;
 
 /// The folder of saved mails, on either drive.
@@ -29,23 +30,49 @@ impl Modem {
             self.terminal.say(&[NETWORK_ERROR]);
             return Answer::ERROR;
         }
-        // What no POP3 command can carry is refused by AT+POP3SRV.
-        let Ok(user) = client::Account::new(account.credentials, self.settings.apop) else {
-            return Answer::ERROR;
-        };
         let link = self.new_link();
-        let mut client = Client::new(user, Security::AsOpened, now);
+        let call = Call {
+            protocol: Protocol::Pop3,
+            server: account.server,
+            port: account.port,
+            user: Some(user_name(&account.credentials)),
+            sender: None,
+            recipients: Vec::new(),
+        };
+        self.inbox.session = Session::Opening(link, now + IDLE_MAX);
+        self.outputs.push_back(Output::Open { link, call });
+        Answer::Await(Job::LogIn)
+    }
+
+    /// The session's link stands.
+    pub(super) fn on_session_opened(&mut self, route: Route, now: Instant) {
+        let Session::Opening(link, _) = self.inbox.session else { return };
+        let Route { security, account, rewriting: _ } = route;
+        let named = self.inbox.account.as_ref().map(|account| account.credentials.clone());
+        let credentials = account.credentials(named.clone()).or(named);
+        let account = credentials.and_then(|it| client::Account::new(it, self.settings.apop).ok());
+        let Some(account) = account else {
+            // What no POP3 command can carry is refused by AT+POP3SRV, and where routes are made.
+            self.outputs.push_back(Output::Abort(link));
+            return self.end_session(&Failure::NotOpened, "was not called: nobody can log in so", now);
+        };
+        let mut client = Client::new(account, security, now);
         if self.settings.trace {
             client.trace();
         }
         self.inbox.session = Session::Open(Box::new(Open { link, client, text: Text::None }));
-        self.outputs.push_back(Output::Open {
-            link,
-            protocol: Protocol::Pop3,
-            server: account.server,
-            port: account.port,
-        });
-        Answer::Await(Job::LogIn)
+        self.on_session_link(LinkInput::Opened, now);
+    }
+
+    /// The time named by [`Self::session_deadline`] may be here.
+    pub(super) fn on_session_deadline(&mut self, now: Instant) {
+        match self.inbox.session {
+            Session::Opening(link, deadline) if deadline <= now => {
+                self.outputs.push_back(Output::Abort(link));
+                self.end_session(&Failure::NotOpened, &Failure::NotOpened.to_string(), now);
+            }
+            _ => self.on_session_link(LinkInput::DeadlinePassed, now),
+        }
     }
 
     /// A command that asks the server something, and waits for the answer.
@@ -112,6 +139,8 @@ impl Modem {
                 }
                 Err(Answer::ERROR)
             }
+            // Its log-in is pending: no command is taken up before it has ended.
+            Session::Opening(..) => Err(Answer::ERROR),
             Session::Open(_) if self.inbox.is_getting() => Err(Answer::ERROR),
             Session::Open(_) => Ok(()),
         }
@@ -135,6 +164,10 @@ impl Modem {
         match std::mem::take(&mut self.inbox.session) {
             Session::None => None,
             Session::Over(_) => Some(()),
+            Session::Opening(link, _) => {
+                self.outputs.push_back(Output::Abort(link));
+                Some(())
+            }
             Session::Open(open) => {
                 self.outputs.push_back(Output::Abort(open.link));
                 Some(())
@@ -144,6 +177,7 @@ impl Modem {
 
     pub(super) fn session_deadline(&self) -> Option<Instant> {
         match &self.inbox.session {
+            Session::Opening(_, deadline) => Some(*deadline),
             Session::Open(open) => open.client.deadline(),
             Session::None | Session::Over(_) => None,
         }
@@ -151,6 +185,7 @@ impl Modem {
 
     pub(super) fn session_link(&self) -> Option<LinkId> {
         match &self.inbox.session {
+            Session::Opening(link, _) => Some(*link),
             Session::Open(open) => Some(open.link),
             Session::None | Session::Over(_) => None,
         }
@@ -164,7 +199,7 @@ impl Modem {
         }
     }
 
-    pub(super) fn on_session_not_opened(&mut self, obstacle: &Obstacle, now: Instant) {
+    pub(super) fn on_session_obstructed(&mut self, obstacle: &Obstacle, now: Instant) {
         let failure = match obstacle.kind {
             ObstacleKind::Network => Failure::NotOpened,
             ObstacleKind::Tls => Failure::TlsFailed,
