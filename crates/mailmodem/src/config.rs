@@ -4,19 +4,23 @@
 //!
 //! Not here: what the settings do. `packaging/mailmodem.example.toml` names and explains every key.
 
+mod secret;
 mod tables;
+mod upstream;
 
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::port::Spec;
+use crate::upstream::{Upstream, Upstreams};
 use modem::settings::Settings;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tables::{ConfigTable, LineTable};
 use toml::Spanned;
 
-pub use tables::{Clock, Format, Level, Logging, Upstream};
+pub use tables::{Clock, Format, Level, LineNetwork, Logging};
 
 /// Where the config is looked for when nothing is said.
 pub const DEFAULT_FILE: &str = "/etc/mailmodem/mailmodem.toml";
@@ -26,6 +30,8 @@ pub const DEFAULT_FILE: &str = "/etc/mailmodem/mailmodem.toml";
 pub struct Config {
     /// How the program logs.
     pub logging: Logging,
+    /// Where calls go.
+    pub upstreams: Upstreams,
     /// Its lines, by name.
     pub lines: BTreeMap<String, LineConfig>,
 }
@@ -44,7 +50,7 @@ pub struct LineConfig {
     /// The slot for drive D:, if there is one.
     pub card: Option<Card>,
     /// Where the modem's connections lead.
-    pub upstream: Upstream,
+    pub upstream: LineNetwork,
     /// Where the line is traced, if it is.
     pub trace: Option<PathBuf>,
     /// How the modem's clock is set when the power comes on.
@@ -93,9 +99,13 @@ impl Config {
     /// # Errors
     /// It cannot be read, or something in it is wrong.
     pub fn read(file: &Path, data_dir: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(file)
-            .map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
-        Self::parse(&text, data_dir).map_err(|Mistake { at, words }| {
+        let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
+        let mut opened = fs::File::open(file).map_err(unreadable)?;
+        let told_to_others = secret::told_to_others(file, &opened.metadata().map_err(unreadable)?);
+        let mut text = String::new();
+        opened.read_to_string(&mut text).map_err(unreadable)?;
+        let place = Place { data_dir, directory: file.parent().unwrap_or(Path::new("")), told_to_others };
+        Self::parse(&text, place).map_err(|Mistake { at, words }| {
             let before = text.get(..at.start).unwrap_or(&text);
             let line_start = before.rfind('\n').map_or(0, |end| end + 1);
             let line = before.matches('\n').count() + 1;
@@ -104,9 +114,9 @@ impl Config {
         })
     }
 
-    fn parse(text: &str, data_dir: &Path) -> Result<Self, Mistake> {
+    fn parse(text: &str, place: Place<'_>) -> Result<Self, Mistake> {
         let config: ConfigTable = toml::from_str(text).map_err(|error| Mistake::of_toml(&error))?;
-        let data_dir = config.data_dir.as_deref().unwrap_or(data_dir);
+        let data_dir = config.data_dir.as_deref().unwrap_or(place.data_dir);
         let mut lines = BTreeMap::new();
         for table in config.line {
             let at = table.name.span();
@@ -118,8 +128,33 @@ impl Config {
             let words = "there is no line; a line begins with [[line]], and has a name and a port".to_owned();
             return Err(Mistake { at: 0..0, words });
         }
-        Ok(Self { logging: config.logging, lines })
+        let mut upstreams: Vec<Upstream> = Vec::new();
+        for table in config.upstream {
+            let at = table.name.span();
+            let upstream = match (&table.password, &place.told_to_others) {
+                (Some(_), Some(words)) => Err(words.clone()),
+                _ => table.into_upstream(place.directory),
+            };
+            let upstream = upstream.map_err(|words| Mistake { at: at.clone(), words })?;
+            if upstreams.iter().any(|other| other.name == upstream.name) {
+                let words =
+                    format!("there are two upstreams of the name \"{}\"; give each its own", upstream.name);
+                return Err(Mistake { at, words });
+            }
+            upstreams.push(upstream);
+        }
+        Ok(Self { logging: config.logging, upstreams: Upstreams::new(upstreams), lines })
     }
+}
+
+/// Where a config is.
+struct Place<'a> {
+    /// Where lines are kept that do not say where.
+    data_dir: &'a Path,
+    /// Where the files are that it names.
+    directory: &'a Path,
+    /// What to do if it holds a password, since others may read it.
+    told_to_others: Option<String>,
 }
 
 /// What is wrong, and where in the text.

@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::flags::{ConsoleFlags, NetworkKind};
 use crate::home::Home;
 use crate::limits::DRIVE_OCTETS_MAX;
-use crate::network::Network;
+use crate::network::{Network, Real, Sandbox, SharedUpstreams};
 use crate::port::{octets, screen};
 use crate::trace::Trace;
 use anyhow::Context as _;
@@ -24,16 +24,22 @@ use tokio::sync::mpsc;
 pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
     let home = Home::open(flags.dir)?;
     let (delivered_to, delivered) = mpsc::unbounded_channel();
+    let at_home = home.clone();
+    let open_sandbox = move || {
+        let delivered_to = delivered_to.clone();
+        let maildirs = at_home.maildirs(move |file| {
+            tracing::info!(file = %file.display(), "delivered");
+            // The console may not want to know.
+            let _ = delivered_to.send(file.to_owned());
+        })?;
+        Ok(Provider::new(maildirs, provider::Settings::default()))
+    };
     let network = match flags.network {
-        NetworkKind::Real => Network::Real,
-        NetworkKind::Sandbox => {
-            let maildirs = home.maildirs(move |file| {
-                tracing::info!(file = %file.display(), "delivered");
-                // The console may not want to know.
-                let _ = delivered_to.send(file.to_owned());
-            })?;
-            Network::sandbox(Provider::new(maildirs, provider::Settings::default()))
+        NetworkKind::Real => {
+            let sandbox = Sandbox::when_called(open_sandbox);
+            Network::Real(Real { line: "console".to_owned(), upstreams: SharedUpstreams::default(), sandbox })
         }
+        NetworkKind::Sandbox => Network::sandbox(open_sandbox()?),
     };
     let settings = Settings { nonce: nonce()?, ..Settings::default() };
     let (drive_c, drive_d) = (home.drive_c(DRIVE_OCTETS_MAX)?, home.drive_d(flags.card)?);

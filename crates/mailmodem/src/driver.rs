@@ -5,16 +5,18 @@
 use crate::card::Slot;
 use crate::limits::{POWER_OFF_MAX, RECEIVED_OCTETS_MAX};
 use crate::link::{Event, Link, Stopwatch};
-use crate::network::{Dialling, Network};
+use crate::network::{Dialled, Dialling, Network};
+use crate::tls::Handshake;
 use crate::trace::Trace;
 use mail::machine::{Input as LinkInput, Instant};
 use modem::clock::Calendar;
 use modem::drive::Drive;
 use modem::modem::{Expects, Input, LinkId, Modem, Obstacle, Output};
-use modem::route::{Call, Route};
+use modem::route::Call;
 use modem::settings::Settings;
 use std::collections::VecDeque;
-use std::future::{pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A modem that runs.
@@ -37,7 +39,12 @@ pub struct Driver {
 enum Line {
     Dialling(Dialling),
     Standing(Link),
+    /// The handshake is under way.
+    Securing(Securing),
 }
+
+/// A link that becomes a secured one.
+type Securing = Pin<Box<dyn Future<Output = Result<(Link, Handshake), Obstacle>> + Send>>;
 
 /// What the modem has for its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +59,8 @@ pub enum Notice {
 
 /// What happened on one of the lines.
 enum Happened {
-    Dialled(Result<Link, Obstacle>),
+    Dialled(Result<Dialled, Obstacle>),
+    Secured(Result<(Link, Handshake), Obstacle>),
     OnLink(Event),
 }
 
@@ -153,15 +161,22 @@ impl Driver {
         let Some((link, line)) = self.lines.get_mut(at) else { return };
         let link = *link;
         match happened {
-            Happened::Dialled(Ok(standing)) => {
+            Happened::Dialled(Ok(Dialled { link: standing, route, handshake })) => {
                 *line = Line::Standing(standing);
                 self.trace(|trace, now| trace.link_event(now, link, "open"));
-                self.tell(Input::Opened(link, Route::default()));
+                self.tell(Input::Opened(link, route));
+                if let Some(handshake) = handshake {
+                    self.on_secured(link, &handshake);
+                }
             }
-            Happened::Dialled(Err(obstacle)) => {
+            Happened::Secured(Ok((standing, handshake))) => {
+                *line = Line::Standing(standing);
+                self.on_secured(link, &handshake);
+            }
+            Happened::Dialled(Err(obstacle)) | Happened::Secured(Err(obstacle)) => {
                 self.lines.swap_remove(at);
                 self.trace(|trace, now| {
-                    trace.link_event(now, link, &format!("not open: {}", obstacle.words));
+                    trace.link_event(now, link, &format!("obstructed: {}", obstacle.words));
                 });
                 self.tell(Input::Obstructed(link, obstacle));
             }
@@ -186,6 +201,12 @@ impl Driver {
                 self.tell(Input::Link(link, LinkInput::Closed));
             }
         }
+    }
+
+    /// A link is secured, from its first octet or from here on.
+    fn on_secured(&mut self, link: LinkId, handshake: &Handshake) {
+        self.trace(|trace, now| trace.link_event(now, link, &format!("secured: {handshake}")));
+        self.tell(Input::Link(link, LinkInput::Secured));
     }
 
     /// For the trace, if there is one.
@@ -221,31 +242,24 @@ impl Driver {
                         let Call { protocol, server, port, .. } = &call;
                         trace.link_event(now, link, &format!("opening: {protocol} at {server}:{port}"));
                     });
-                    self.lines.push((
-                        link,
-                        Line::Dialling(self.network.dial(call.protocol, call.server, call.port)),
-                    ));
+                    self.lines.push((link, Line::Dialling(self.network.dial(call))));
                 }
                 Output::Transmit(link, octets) => {
-                    if let Some(Line::Standing(standing)) = self.line_mut(link) {
+                    if let Some((_, Line::Standing(standing))) =
+                        self.lines.iter_mut().find(|(id, _)| *id == link)
+                    {
                         standing.transmit(octets);
                     }
                 }
                 Output::StartTls(link) => {
-                    tracing::warn!(
-                        "TLS was asked for, which this program cannot do yet; the connection is ended"
-                    );
-                    self.close(link);
-                    self.modem.handle(Input::Link(link, LinkInput::Closed), self.watch.now());
+                    if let Some((_, line)) = self.lines.iter_mut().find(|(id, _)| *id == link) {
+                        line.start_tls();
+                    }
                 }
                 Output::Close(link) => self.close(link),
                 Output::Abort(link) => self.abort(link),
             }
         }
-    }
-
-    fn line_mut(&mut self, link: LinkId) -> Option<&mut Line> {
-        self.lines.iter_mut().find(|(id, _)| *id == link).map(|(_, line)| line)
     }
 
     /// Forgets a link, and what was not sent on it.
@@ -264,6 +278,18 @@ impl Driver {
         if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
             tokio::spawn(standing.close());
         }
+    }
+}
+
+impl Line {
+    /// Begins the handshake on a link that stands.
+    fn start_tls(&mut self) {
+        // What takes its place meanwhile is never waited for.
+        let line = std::mem::replace(self, Self::Securing(Box::pin(pending())));
+        *self = match line {
+            Self::Standing(link) => Self::Securing(Box::pin(link.secure())),
+            other => other,
+        };
     }
 }
 
@@ -291,6 +317,7 @@ fn poll_lines(
         let happened = match line {
             Line::Dialling(dialling) => dialling.as_mut().poll(context).map(Happened::Dialled),
             Line::Standing(link) => link.poll_next(context, buffer).map(Happened::OnLink),
+            Line::Securing(securing) => securing.as_mut().poll(context).map(Happened::Secured),
         };
         if let Poll::Ready(happened) = happened {
             // It is asked last next time: one that always has something must not keep the others waiting.

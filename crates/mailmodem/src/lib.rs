@@ -20,4 +20,6 @@ pub mod port;
 pub mod provider;
 mod retry;
 pub mod serve;
+pub mod tls;
 pub mod trace;
+pub mod upstream;

@@ -112,3 +112,6 @@ pub const TRACE_FILE_OCTETS_MAX: u64 = 16 * 1024 * 1024;
 /// Most octets that wait for a terminal that does not read; then everything of its modem's waits. A mail shows a few
 /// hundred octets, so only an answer without end, such as the list of a mailbox of a million mails, comes to this.
 pub const UNSHOWN_OCTETS_MAX: usize = 256 * 1024;
+
+/// Longest file with a password in it.
+pub const PASSWORD_FILE_OCTETS_MAX: usize = 4096;

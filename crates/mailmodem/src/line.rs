@@ -3,11 +3,11 @@
 //! Not here: which lines there are ([`crate::serve`]).
 
 use crate::card::Slot;
-use crate::config::{Clock, LineConfig, Upstream};
+use crate::config::{Clock, LineConfig, LineNetwork};
 use crate::console::{calendar, nonce, open_trace};
 use crate::driver::Driver;
 use crate::home::Home;
-use crate::network::Network;
+use crate::network::{Network, Real, Sandbox, SharedUpstreams};
 use crate::port::{Pty, Serial, Spec, Tcp, octets};
 use anyhow::Context as _;
 use modem::clock::Calendar;
@@ -19,16 +19,20 @@ use std::path::Path;
 ///
 /// # Errors
 /// Its drives or its port cannot be used.
-pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
-    let LineConfig { name: _, port, dir, drive_c_octets_max, card, upstream, trace, clock, settings } = line;
+pub async fn run(
+    line: LineConfig,
+    upstreams: SharedUpstreams,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
+    let LineConfig { name, port, dir, drive_c_octets_max, card, upstream, trace, clock, settings } = line;
     let home = Home::open(Some(dir))?;
     let network = match upstream {
-        Upstream::Direct => Network::Real,
-        Upstream::Sandbox => {
-            let maildirs =
-                home.maildirs(|file: &Path| tracing::info!(file = %file.display(), "delivered"))?;
-            Network::sandbox(Provider::new(maildirs, provider::Settings::default()))
+        LineNetwork::Direct => {
+            let home = home.clone();
+            let sandbox = Sandbox::when_called(move || open_sandbox(&home));
+            Network::Real(Real { line: name, upstreams, sandbox })
         }
+        LineNetwork::Sandbox => Network::sandbox(open_sandbox(&home)?),
     };
     let calendar = match clock {
         Clock::System => calendar(),
@@ -56,4 +60,9 @@ pub async fn run(line: LineConfig, stop: impl Future<Output = ()> + Send) -> any
             .context("standard input or output failed")?,
     }
     Ok(())
+}
+
+fn open_sandbox(home: &Home) -> anyhow::Result<Provider> {
+    let maildirs = home.maildirs(|file: &Path| tracing::info!(file = %file.display(), "delivered"))?;
+    Ok(Provider::new(maildirs, provider::Settings::default()))
 }

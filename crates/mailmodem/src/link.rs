@@ -3,10 +3,12 @@
 //! Everything goes through [`Link::next`], so a link needs no task and no queue of its own: whoever owns it waits on it,
 //! and drops it to end it at once. [`serve`] is the whole life of a server's end.
 //!
-//! Not here: where a connection leads ([`crate::network`]), and TLS.
+//! Not here: where a connection leads ([`crate::network`]), and what TLS is ([`crate::tls`]).
 
 use crate::limits::{LINGER_MAX, LINGER_OCTETS_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX};
+use crate::tls::{Handshake, Tls};
 use mail::machine::{Input, Instant, Machine, Output};
+use modem::modem::{Obstacle, ObstacleKind};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -19,6 +21,12 @@ use tokio::net::TcpStream;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Has the machine forget, when the stream is dropped, what it has taken and not yet sent.
     fn forget_unsent(&self) {}
+}
+
+impl<S: Stream + ?Sized> Stream for Box<S> {
+    fn forget_unsent(&self) {
+        (**self).forget_unsent();
+    }
 }
 
 impl Stream for DuplexStream {}
@@ -50,13 +58,34 @@ pub struct Link {
     sent: usize,
     /// Whether something was transmitted since the last [`Event::Drained`].
     is_filled: bool,
+    /// What it can be secured by.
+    tls: Option<Tls>,
 }
 
 impl Link {
     /// A link on a stream.
     #[must_use]
     pub fn new(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), unsent: Vec::new(), sent: 0, is_filled: false }
+        Self { stream: Box::new(stream), unsent: Vec::new(), sent: 0, is_filled: false, tls: None }
+    }
+
+    /// One that [`Self::secure`] can secure.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Has TLS take its place. Everything transmitted must have been answered. To drop this is to end the link.
+    ///
+    /// # Errors
+    /// Why there is no TLS. The link is over then.
+    pub async fn secure(self) -> Result<(Self, Handshake), Obstacle> {
+        let Some(tls) = self.tls else {
+            let words = "offers TLS, which is switched off for it here".to_owned();
+            return Err(Obstacle { kind: ObstacleKind::Tls, words });
+        };
+        let (stream, handshake) = tls.handshake(self.stream, false).await?;
+        Ok((Self::new(stream), handshake))
     }
 
     /// Sends octets, in the course of [`Self::next`].

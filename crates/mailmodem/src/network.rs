@@ -1,72 +1,193 @@
-//! Where the modem's connections lead: to the sandbox in this process, or out to the real network.
+//! Where the modem's connections lead: to the sandbox in this process, or out to the real network by the upstream map.
 //!
 //! Not here: what is spoken on them.
 
 use crate::limits::DUPLEX_OCTETS_MAX;
 use crate::link::{Link, serve};
+use crate::tls::{Handshake, Tls};
+use crate::upstream::{Deliver, TlsMode, Upstream, Upstreams};
 use modem::modem::{Obstacle, ObstacleKind, Protocol};
-use sandbox::provider::{Provider, Service};
+use modem::route::{Call, Route};
+use sandbox::provider::{Connection, Provider, Service};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::net::TcpStream;
 
 /// The network that a modem sees. A clone is the same network.
 #[derive(Clone)]
 pub enum Network {
     /// Every name and port is a server of this provider's.
-    Sandbox(Arc<Mutex<Provider>>),
+    Sandbox(Sandbox),
     /// Names are resolved, and sockets opened.
-    Real,
+    Real(Real),
+}
+
+/// A provider in this process. A clone is the same one.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Mutex<Opening>>);
+
+/// A provider, or what it takes to have one.
+enum Opening {
+    Open(Box<Provider>),
+    /// It is not there before it is called: most lines never do.
+    WhenCalled(Box<dyn FnMut() -> anyhow::Result<Provider> + Send>),
+}
+
+impl Sandbox {
+    /// A provider.
+    #[must_use]
+    pub fn new(provider: Provider) -> Self {
+        Self(Arc::new(Mutex::new(Opening::Open(Box::new(provider)))))
+    }
+
+    /// One that is there from the first call on.
+    #[must_use]
+    pub fn when_called(open: impl FnMut() -> anyhow::Result<Provider> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Opening::WhenCalled(Box::new(open)))))
+    }
+
+    fn connect(&self, service: Service, server: &str) -> Result<Connection, Obstacle> {
+        // A provider is whole between any two calls, even if a thread that had it panicked.
+        let mut opening = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Opening::WhenCalled(open) = &mut *opening {
+            let provider =
+                open().map_err(|error| unreachable(format!("the sandbox cannot be opened: {error:#}")))?;
+            *opening = Opening::Open(Box::new(provider));
+        }
+        match &mut *opening {
+            Opening::Open(provider) => {
+                provider.connect(service, server).map_err(|trouble| unreachable(trouble.to_string()))
+            }
+            Opening::WhenCalled(_) => Err(unreachable("the sandbox is not open".to_owned())),
+        }
+    }
+}
+
+/// What a line has of the real network.
+#[derive(Clone)]
+pub struct Real {
+    /// The line's name, for rules about it.
+    pub line: String,
+    /// The map; another may take its place at any time.
+    pub upstreams: SharedUpstreams,
+    /// For the rules that keep mail on this machine.
+    pub sandbox: Sandbox,
+}
+
+/// The upstream map as it is now. A clone is the same map.
+#[derive(Clone, Default)]
+pub struct SharedUpstreams(Arc<RwLock<Arc<Upstreams>>>);
+
+impl SharedUpstreams {
+    /// The map as it is now.
+    #[must_use]
+    pub fn get(&self) -> Arc<Upstreams> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has another take its place: for the calls from here on.
+    pub fn set(&self, upstreams: Upstreams) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(upstreams);
+    }
 }
 
 /// A connection on its way; to drop it is to give it up.
-pub type Dialling = Pin<Box<dyn Future<Output = Result<Link, Obstacle>> + Send>>;
+pub type Dialling = Pin<Box<dyn Future<Output = Result<Dialled, Obstacle>> + Send>>;
+
+/// A connection that stands.
+pub struct Dialled {
+    /// The connection.
+    pub link: Link,
+    /// How the call is carried out on it.
+    pub route: Route,
+    /// What was agreed on, if it is secured from its first octet.
+    pub handshake: Option<Handshake>,
+}
 
 impl Network {
     /// The network of a provider's own.
     #[must_use]
     pub fn sandbox(provider: Provider) -> Self {
-        Self::Sandbox(Arc::new(Mutex::new(provider)))
+        Self::Sandbox(Sandbox::new(provider))
     }
 
-    /// Dials a server. How long that may take is for the caller to say.
+    /// Dials for a call. How long that may take is for the caller to say.
     #[must_use]
-    pub fn dial(&self, protocol: Protocol, server: String, port: u16) -> Dialling {
+    pub fn dial(&self, call: Call) -> Dialling {
         match self {
             Self::Sandbox(provider) => {
-                let provider = Arc::clone(provider);
-                Box::pin(async move { dial_sandbox(&provider, protocol, &server) })
+                let provider = provider.clone();
+                Box::pin(async move { dial_sandbox(&provider, &call, Route::default()) })
             }
-            Self::Real => Box::pin(dial_tcp(server, port)),
+            Self::Real(Real { line, upstreams, sandbox }) => {
+                let upstream = Arc::clone(upstreams.get().find(line, &call));
+                let sandbox = sandbox.clone();
+                Box::pin(async move {
+                    match upstream.deliver {
+                        Deliver::Sandbox => dial_sandbox(&sandbox, &call, upstream.route(TlsMode::Off)),
+                        Deliver::Network => dial_upstream(&upstream, &call).await,
+                    }
+                })
+            }
         }
     }
 }
 
-fn dial_sandbox(provider: &Mutex<Provider>, protocol: Protocol, server: &str) -> Result<Link, Obstacle> {
-    let service = match protocol {
+fn dial_sandbox(sandbox: &Sandbox, call: &Call, route: Route) -> Result<Dialled, Obstacle> {
+    let service = match call.protocol {
         Protocol::Smtp => Service::Smtp,
         Protocol::Pop3 => Service::Pop3,
     };
-    // A provider is whole between any two calls, even if a thread that had it panicked.
-    let called = provider.lock().unwrap_or_else(PoisonError::into_inner).connect(service, server);
-    let connection = called.map_err(|trouble| unreachable(trouble.to_string()))?;
+    let connection = sandbox.connect(service, &call.server)?;
     let (near, far) = tokio::io::duplex(DUPLEX_OCTETS_MAX);
     tokio::spawn(serve(connection, far));
-    Ok(Link::new(near))
+    Ok(Dialled { link: Link::new(near), route, handshake: None })
 }
 
-async fn dial_tcp(server: String, port: u16) -> Result<Link, Obstacle> {
+/// Calls the server that a rule leads to.
+///
+/// # Errors
+/// Why there is no link, in words that begin with the server's name if it is another than the one that was named.
+pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, Obstacle> {
+    let (server, port) = upstream.server(call);
+    let mode = upstream.tls_at(port);
+    let dialled = async {
+        let tls = match mode {
+            TlsMode::Off => None,
+            TlsMode::Implicit | TlsMode::Required | TlsMode::Opportunistic => {
+                let config =
+                    upstream.trust.config().map_err(|words| Obstacle { kind: ObstacleKind::Tls, words })?;
+                Some(Tls::new(config, server)?)
+            }
+        };
+        let stream = dial_tcp(server, port).await?;
+        let route = upstream.route(mode);
+        Ok(match (mode, tls) {
+            (TlsMode::Implicit, Some(tls)) => {
+                let (stream, handshake) = tls.handshake(stream, true).await?;
+                Dialled { link: Link::new(stream), route, handshake: Some(handshake) }
+            }
+            (_, tls) => Dialled { link: Link::new(stream).with_tls(tls), route, handshake: None },
+        })
+    };
+    dialled.await.map_err(|Obstacle { kind, words }: Obstacle| Obstacle {
+        kind,
+        words: if upstream.host.is_some() { format!("{server}:{port} {words}") } else { words },
+    })
+}
+
+async fn dial_tcp(server: &str, port: u16) -> Result<TcpStream, Obstacle> {
     let failed = |error: io::Error| unreachable(error.to_string());
-    let addresses: Vec<_> = tokio::net::lookup_host((server.as_str(), port))
+    let addresses: Vec<_> = tokio::net::lookup_host((server, port))
         .await
         .map_err(|error| unreachable(format!("the name is not resolved: {error}")))?
         .collect();
     let stream = TcpStream::connect(addresses.as_slice()).await.map_err(failed)?;
     // The last segment of a message must not wait for an acknowledgement that the peer delays.
     stream.set_nodelay(true).map_err(failed)?;
-    Ok(Link::new(stream))
+    Ok(stream)
 }
 
 const fn unreachable(words: String) -> Obstacle {

@@ -2,12 +2,14 @@
 //!
 //! Not here: what a line is ([`crate::line`]), and what a config says ([`crate::config`]).
 
-use crate::config::{Card, Clock, Config, ConfigError, DEFAULT_FILE, LineConfig, Logging, Upstream};
+use crate::config::{Card, Clock, Config, ConfigError, DEFAULT_FILE, LineConfig, LineNetwork, Logging};
 use crate::flags::ServeFlags;
 use crate::home::data_directory;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::line;
+use crate::network::SharedUpstreams;
 use crate::retry::Retry;
+use crate::upstream::Upstreams;
 use anyhow::Context as _;
 use modem::settings::Settings;
 use std::collections::BTreeMap;
@@ -49,7 +51,7 @@ impl Source {
             dir,
             drive_c_octets_max: DRIVE_OCTETS_MAX,
             card,
-            upstream: if flags.sandbox { Upstream::Sandbox } else { Upstream::Direct },
+            upstream: if flags.sandbox { LineNetwork::Sandbox } else { LineNetwork::Direct },
             trace: flags.trace,
             clock: Clock::System,
             settings: Settings::default(),
@@ -64,7 +66,7 @@ impl Source {
         match self {
             Self::Flags(line) => {
                 let lines = BTreeMap::from([(line.name.clone(), line.as_ref().clone())]);
-                Ok(Config { logging: Logging::default(), lines })
+                Ok(Config { logging: Logging::default(), upstreams: Upstreams::default(), lines })
             }
             Self::File { file, data_dir } => Config::read(file, data_dir),
         }
@@ -81,8 +83,8 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
     let mut words = format!("{}: well\n", file.display());
     for LineConfig { name, port, dir, upstream, .. } in config.lines.values() {
         let upstream = match upstream {
-            Upstream::Sandbox => "the sandbox",
-            Upstream::Direct => "the servers it names",
+            LineNetwork::Sandbox => "the sandbox",
+            LineNetwork::Direct => "the servers it names",
         };
         words += &format!("  {name}: {port}, to {upstream}, kept in {}\n", dir.display());
     }
@@ -99,6 +101,7 @@ pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut lines = Lines::default();
+    lines.upstreams.set(config.upstreams);
     lines.want(config.lines);
     let mut is_ending = false;
     loop {
@@ -123,6 +126,7 @@ pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
                         if new.logging != config.logging {
                             tracing::warn!("how to log changes with the next start only");
                         }
+                        lines.upstreams.set(new.upstreams);
                         lines.want(new.lines);
                     }
                     Err(error) => tracing::error!("{error}; nothing changes"),
@@ -152,6 +156,8 @@ enum Signal {
 #[derive(Default)]
 struct Lines {
     standing: BTreeMap<String, Standing>,
+    /// What all of them share.
+    upstreams: SharedUpstreams,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
@@ -190,12 +196,13 @@ impl Lines {
         let (name, running) = (line.name.clone(), line.clone());
         // Of the level that no filter hides: each event on a line tells the line.
         let span = tracing::error_span!("modem", line = name);
+        let upstreams = self.upstreams.clone();
         let run = async move {
             tokio::select! {
                 () = tokio::time::sleep_until(at) => {}
                 _ = &mut stopped => return Ok(()),
             }
-            line::run(line, async move { drop(stopped.await) }).await
+            line::run(line, upstreams, async move { drop(stopped.await) }).await
         };
         let task = self.tasks.spawn(run.instrument(span)).id();
         let wanted = Some(running.clone());

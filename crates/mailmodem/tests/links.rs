@@ -6,7 +6,7 @@ use mail::machine::{Input, Instant, Machine, Output};
 use mailmodem::driver::{Driver, Notice};
 use mailmodem::limits::{LINGER_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX};
 use mailmodem::link::{Event, Link, serve};
-use mailmodem::network::Network;
+use mailmodem::network::{Network, Real, Sandbox, SharedUpstreams};
 use mailmodem::port::octets;
 use modem::clock::Calendar;
 use modem::drive::NameCase;
@@ -216,9 +216,15 @@ async fn a_pending_send_can_be_stopped_and_the_next_one_goes() {
     assert_eq!(mailboxes.mails().len(), 1);
 }
 
+/// The real network, of which nothing is mapped.
+fn real() -> Network {
+    let sandbox = Sandbox::new(Provider::new(MemoryMailboxes::default(), provider::Settings::default()));
+    Network::Real(Real { line: "a".to_owned(), upstreams: SharedUpstreams::default(), sandbox })
+}
+
 #[tokio::test]
 async fn a_name_that_leads_nowhere_is_a_network_error_with_its_reason() {
-    let mut driver = modem_on(Network::Real);
+    let mut driver = modem_on(real());
     driver.typed((mail_to("c@d", "name.invalid") + "AT+SMTPSEND\r").as_bytes());
     let (mut shown, mut reasons) = (Vec::new(), Vec::new());
     while driver.expects() == Expects::Nothing || driver.has_notices() {
@@ -237,7 +243,7 @@ async fn a_name_that_leads_nowhere_is_a_network_error_with_its_reason() {
 async fn a_peer_that_refuses_is_a_network_error() {
     // A port that was free a moment ago, and has nobody on it.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let mut driver = modem_on(Network::Real);
+    let mut driver = modem_on(real());
     let typed = mail_to("c@d", "127.0.0.1") + &format!("AT+SMTPSRV=\"127.0.0.1\",{port}\rAT+SMTPSEND\r");
     let shown = run(&mut driver, &typed).await;
     assert!(shown.ends_with("\r\n+SMTP: NETWORK ERROR\r\n\r\nERROR\r\n"), "{shown}");

@@ -150,7 +150,7 @@ impl ReplyReader {
 }
 
 /// Text of a peer, safe to log and to show: UTF-8, no control characters.
-pub(crate) fn printable(text: &[u8]) -> String {
+pub fn printable(text: &[u8]) -> String {
     String::from_utf8_lossy(text).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: what is made of them ([`super::Config`]).
 
+use super::upstream::UpstreamTable;
 use crate::port::Spec;
 use clap::ValueEnum;
 use modem::settings::{BadRecipient, MailFileName, Settings};
@@ -19,6 +20,8 @@ pub(super) struct ConfigTable {
     pub(super) modem: ModemTable,
     #[serde(default)]
     pub(super) line: Vec<LineTable>,
+    #[serde(default)]
+    pub(super) upstream: Vec<UpstreamTable>,
 }
 
 /// How the program logs.
@@ -67,7 +70,7 @@ pub(super) struct LineTable {
     pub(super) dir: Option<PathBuf>,
     pub(super) drive_c_octets_max: Option<u64>,
     pub(super) card: Option<CardTable>,
-    pub(super) upstream: Upstream,
+    pub(super) upstream: LineNetwork,
     pub(super) trace: Option<PathBuf>,
     #[serde(default)]
     pub(super) modem: ModemTable,
@@ -83,10 +86,10 @@ pub(super) struct CardTable {
 /// Where a modem's connections lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Upstream {
+pub enum LineNetwork {
     /// To a provider in this process, which takes every server name, user and recipient.
     Sandbox,
-    /// To the servers that the terminal names.
+    /// To the servers that the terminal names, or that an `[[upstream]]` has in their place.
     Direct,
 }
 

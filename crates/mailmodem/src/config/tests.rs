@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 const EXAMPLE: &str = include_str!("../../../../packaging/mailmodem.example.toml");
 
 fn parse(text: &str) -> Result<Config, Mistake> {
-    Config::parse(text, Path::new("/data"))
+    let place = Place { data_dir: Path::new("/data"), directory: Path::new("/etc"), told_to_others: None };
+    Config::parse(text, place)
 }
 
 fn parsed_line(text: &str) -> LineConfig {
@@ -56,7 +57,8 @@ fn the_example_has_every_key() {
     let line = example["line"][0].as_table().unwrap();
     let modem = example["modem"].as_table().unwrap();
     for (table, keys) in [
-        (&example, keys::<ConfigTable>()),
+        // Told by a test of its own.
+        (&example, keys::<ConfigTable>().into_iter().filter(|key| key != "upstream").collect()),
         (example["logging"].as_table().unwrap(), keys::<Logging>()),
         (line, keys::<LineTable>()),
         (line["card"].as_table().unwrap(), keys::<tables::CardTable>()),
@@ -68,6 +70,24 @@ fn the_example_has_every_key() {
         for key in keys {
             assert!(table.contains_key(&key), "the example lacks {key}");
         }
+    }
+}
+
+/// An upstream has keys of which only one may be there, so that none of its example is in effect.
+#[test]
+fn the_example_names_every_key_of_an_upstream() {
+    fn keys<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        let error = toml::from_str::<T>("no_such_key = 0").unwrap_err();
+        error.message().split('`').skip(1).step_by(2).skip(1).map(str::to_owned).collect()
+    }
+    let (_, section) = EXAMPLE.split_once("# [[upstream]]").unwrap();
+    let keys_of_upstream = keys::<upstream::UpstreamTable>();
+    assert!(keys_of_upstream.len() > 20);
+    for key in keys_of_upstream {
+        assert!(section.contains(&format!("\n# {key} = ")), "the example lacks {key}");
+    }
+    for key in keys::<upstream::MatchTable>() {
+        assert!(section.contains(&format!("{key} = ")), "the example lacks match.{key}");
     }
 }
 
@@ -91,7 +111,6 @@ fn a_line_s_own_settings_come_before_the_common_ones() {
 
 #[test]
 fn says_where_a_mistake_is_and_what_to_do() {
-    const LINE: &str = "[[line]]\nname = \"a\"\nport = \"stdio\"\nupstream = \"direct\"\n";
     for (text, (line, column), words) in [
         (String::new(), (1, 1), "[[line]]"),
         (format!("{LINE}prot = \"x\""), (5, 1), "unknown key \"prot\"; did you mean \"port\"?"),
@@ -131,4 +150,96 @@ fn two_lines_may_have_any_free_port_but_not_one_directory() {
     };
     assert_eq!(two(["x", "y"]).unwrap_or_else(|mistake| panic!("{}", mistake.words)).lines.len(), 2);
     assert!(two(["x", "/data/x"]).is_err_and(|mistake| mistake.words.contains("same dir")));
+}
+
+const LINE: &str = "[[line]]\nname = \"a\"\nport = \"stdio\"\nupstream = \"direct\"\n";
+
+/// The upstream of these keys.
+fn upstream(keys: &str) -> Result<std::sync::Arc<Upstream>, String> {
+    let config = parse(&format!("{LINE}[[upstream]]\nname = \"u\"\n{keys}"));
+    config.map(|config| config.upstreams.named("u").unwrap().clone()).map_err(|mistake| mistake.words)
+}
+
+#[test]
+fn an_upstream_is_what_it_says() {
+    use crate::upstream::{Deliver, Delivery, LogIn, TlsMode};
+    use mail::sasl::Mechanism;
+    use modem::route::OriginalSender;
+
+    assert_eq!(*upstream("").unwrap(), Upstream { name: "u".to_owned(), ..Upstream::default() });
+    let said = upstream(
+        "match = { server = [\"a\", \"b.*\"], port = 25 }\nhost = \"c\"\nport = 2525\ntls = \"required\"\n\
+         user = \"me\"\npassword = \"secret\"\nmechanism = \"cram-md5\"\nfrom = \"x@y\"\n\
+         original_sender = \"reply-to\"\nrecipients = [\"r@s\"]\nsubject_prefix = \"[p] \"\ndelivery = \"queued\"",
+    )
+    .unwrap();
+    assert!(said.matching.server.as_ref().unwrap().matches("b.example"));
+    assert_eq!((said.host.as_deref(), said.port, said.tls), (Some("c"), Some(2525), Some(TlsMode::Required)));
+    assert!(matches!(&said.log_in, LogIn::Password(credentials) if credentials.user == b"me"));
+    assert_eq!(said.mechanism, Some(Mechanism::CramMd5));
+    assert_eq!(said.rewriting.original_sender, OriginalSender::ReplyTo);
+    assert_eq!((said.deliver, said.delivery), (Deliver::Network, Delivery::Queued));
+    assert_eq!(upstream("user = \"\"").unwrap().log_in, LogIn::Nobody);
+    assert!(!format!("{said:?}").contains("secret"));
+}
+
+#[test]
+fn an_upstream_that_cannot_be_meant_is_none() {
+    for (keys, words) in [
+        ("user = \"me\"", "without a password"),
+        ("password = \"x\"", "without a user"),
+        ("user = \"me\"\npassword = \"x\"\npassword_file = \"y\"", "take one"),
+        ("user = \"me\"\npassword_file = \"/nowhere/at/all\"", "/nowhere/at/all"),
+        ("user = \"me\"\npassword = \"a\\nb\"", "LF"),
+        ("delivery = \"queued\"", "not kept"),
+        ("from = \"nobody\\n@x\"", "no address"),
+        ("recipients = []", "empty"),
+        ("subject_prefix = \"\u{fc}\"", "ASCII"),
+        ("from_name = \"x\"", "from_name"),
+        ("verify = false\nca_file = \"x\"", "three ways"),
+        ("ca_file = \"/nowhere/at/all\"", "/nowhere/at/all"),
+        ("pins = [\"x\"]", "sha256//"),
+        ("mechanism = \"NTLM\"", "no mechanism"),
+        ("hots = \"x\"", "did you mean \"host\"?"),
+        ("match = { sever = \"x\" }", "did you mean \"server\"?"),
+        ("name = \"v\"", "duplicate key"),
+    ] {
+        match upstream(keys) {
+            Err(told) => assert!(told.contains(words), "{keys}: {told}"),
+            Ok(upstream) => panic!("{keys}: {upstream:?}"),
+        }
+    }
+    let two = format!("{LINE}[[upstream]]\nname = \"u\"\n[[upstream]]\nname = \"u\"\n");
+    assert!(parse(&two).is_err_and(|mistake| mistake.words.contains("two upstreams")));
+}
+
+#[test]
+fn what_others_may_read_holds_no_password() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str, mode| {
+        let file = directory.path().join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        file
+    };
+    let inline = format!("{LINE}[[upstream]]\nname = \"u\"\nuser = \"me\"\npassword = \"secret\"\n");
+    let by_file = inline.replace("password =", "password_file =");
+    for (config_mode, file_mode, text, is_good) in [
+        (0o644, 0o600, &inline, false),
+        (0o640, 0o600, &inline, true),
+        (0o644, 0o600, &by_file, true),
+        (0o644, 0o604, &by_file, false),
+    ] {
+        write("secret", "tiger\n", file_mode);
+        let file = write("mailmodem.toml", text, config_mode);
+        match Config::read(&file, Path::new("/data")) {
+            Ok(_) => assert!(is_good, "{config_mode:o} {file_mode:o}"),
+            Err(error) => {
+                assert!(!is_good, "{error}");
+                assert!(error.to_string().contains("chmod o= "), "{error}");
+            }
+        }
+    }
 }

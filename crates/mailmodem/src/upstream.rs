@@ -1,0 +1,198 @@
+//! The upstream map: what the terminal names, and the server that is really called instead.
+//!
+//! The rules of the config are asked in their order, and the first that matches is taken. What matches none goes to the
+//! server as it was named, by today's rules: TLS where it can be had, and no password in clear.
+//!
+//! Not here: how a rule is written ([`crate::config`]), and how its link is opened ([`crate::network`]).
+
+mod pattern;
+
+pub use pattern::Pattern;
+
+use crate::tls::Trust;
+use mail::sasl::{Credentials, Mechanism};
+use mail::smtp::client::Security;
+use modem::modem::Protocol;
+use modem::route::{Account, Call, Rewriting, Route};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The rules, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upstreams {
+    rules: Vec<Arc<Upstream>>,
+    as_named: Arc<Upstream>,
+}
+
+impl Upstreams {
+    /// These rules.
+    #[must_use]
+    pub fn new(rules: Vec<Upstream>) -> Self {
+        Self { rules: rules.into_iter().map(Arc::new).collect(), as_named: Arc::default() }
+    }
+
+    /// The rules.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.rules.iter()
+    }
+
+    /// The rule of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// The rule for a call on the line of this name.
+    #[must_use]
+    pub fn find(&self, line: &str, call: &Call) -> &Arc<Upstream> {
+        self.rules.iter().find(|rule| rule.matching.takes(line, call)).unwrap_or(&self.as_named)
+    }
+}
+
+/// A rule, and what it leads to. The default takes everything to where it was named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upstream {
+    /// What it is called in the log; empty for the default.
+    pub name: String,
+    /// Which calls it takes.
+    pub matching: Matching,
+    /// The server, if not the one that was named.
+    pub host: Option<String>,
+    /// Its port, if not the one that was named.
+    pub port: Option<u16>,
+    /// When TLS begins, if not as usual at its port.
+    pub tls: Option<TlsMode>,
+    /// Whose certificates are good.
+    pub trust: Trust,
+    /// Who logs in.
+    pub log_in: LogIn,
+    /// The one mechanism to log in by.
+    pub mechanism: Option<Mechanism>,
+    /// Whether a password may go in clear to a server that is not this machine.
+    pub allow_cleartext_password: bool,
+    /// What becomes of the mail's sender, recipients and subject.
+    pub rewriting: Rewriting,
+    /// Where the mail goes.
+    pub deliver: Deliver,
+    /// When the terminal is told that it went.
+    pub delivery: Delivery,
+}
+
+/// Which calls a rule takes: all that match every pattern it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// SMTP or POP3.
+    pub protocol: Option<Protocol>,
+    /// The name of the line.
+    pub line: Option<Pattern>,
+    /// The server as named.
+    pub server: Option<Pattern>,
+    /// The port as named.
+    pub port: Option<u16>,
+    /// The user as named; a call without one does not match.
+    pub user: Option<Pattern>,
+    /// The mail's sender.
+    pub sender: Option<Pattern>,
+    /// One of the mail's recipients.
+    pub recipient: Option<Pattern>,
+}
+
+/// When TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// With the first octet.
+    Implicit,
+    /// By STARTTLS or STLS, and nothing is done without.
+    Required,
+    /// By STARTTLS or STLS, where the server offers it.
+    Opportunistic,
+    /// Never.
+    Off,
+}
+
+/// Who logs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogIn {
+    /// Whoever the terminal named.
+    #[default]
+    AsNamed,
+    /// Nobody.
+    Nobody,
+    /// This one, with a password.
+    Password(Credentials),
+}
+
+/// Where mail goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deliver {
+    /// To the server.
+    #[default]
+    Network,
+    /// To the line's sandbox: it stays on this machine.
+    Sandbox,
+}
+
+/// When the terminal is told that its mail went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// When the server has it, as the note says.
+    #[default]
+    Direct,
+    /// When it is safe on the disk.
+    Queued,
+}
+
+impl Matching {
+    fn takes(&self, line: &str, call: &Call) -> bool {
+        let is = |pattern: Option<&Pattern>, text: Option<&str>| {
+            pattern.is_none_or(|pattern| text.is_some_and(|text| pattern.matches(text)))
+        };
+        self.protocol.is_none_or(|protocol| protocol == call.protocol)
+            && is(self.line.as_ref(), Some(line))
+            && is(self.server.as_ref(), Some(&call.server))
+            && self.port.is_none_or(|port| port == call.port)
+            && is(self.user.as_ref(), call.user.as_deref())
+            && is(self.sender.as_ref(), call.sender.as_deref())
+            && self
+                .recipient
+                .as_ref()
+                .is_none_or(|pattern| call.recipients.iter().any(|it| pattern.matches(it)))
+    }
+}
+
+impl Upstream {
+    /// The server to call, and its port.
+    #[must_use]
+    pub fn server<'a>(&'a self, call: &'a Call) -> (&'a str, u16) {
+        (self.host.as_deref().unwrap_or(&call.server), self.port.unwrap_or(call.port))
+    }
+
+    /// When TLS begins on a port: as the rule says, or as is usual there (RFC 8314 §3).
+    #[must_use]
+    pub fn tls_at(&self, port: u16) -> TlsMode {
+        self.tls.unwrap_or(match port {
+            465 | 995 => TlsMode::Implicit,
+            _ => TlsMode::Opportunistic,
+        })
+    }
+
+    /// How a call is carried out on a link to an address that is this machine (`loopback`), or not.
+    #[must_use]
+    pub fn route(&self, tls: TlsMode) -> Route {
+        Route {
+            security: match tls {
+                TlsMode::Implicit | TlsMode::Off => Security::AsOpened,
+                TlsMode::Required => Security::Required,
+                TlsMode::Opportunistic => Security::WhenOffered,
+            },
+            account: match &self.log_in {
+                LogIn::AsNamed => Account::AsNamed,
+                LogIn::Nobody => Account::Nobody,
+                LogIn::Password(credentials) => Account::Other(credentials.clone()),
+            },
+            rewriting: self.rewriting.clone(),
+        }
+    }
+}
