@@ -38,6 +38,8 @@ pub enum Command {
         /// The config [default: /etc/mailmodem/mailmodem.toml]
         file: Option<PathBuf>,
     },
+    /// Says what would become of a call, by the upstream map of the config, without making it.
+    Explain(ExplainFlags),
     /// The sandbox's mail provider on real sockets, for other programs.
     Sandbox(SandboxFlags),
     /// Plays dialogues: golden transcripts of a terminal and a modem, in memory and without waiting.
@@ -104,6 +106,40 @@ pub enum NetworkKind {
     Sandbox,
     /// Real servers.
     Real,
+}
+
+/// A call, as the terminal would make it.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainFlags {
+    /// The server, as the terminal names it
+    #[arg(value_name = "SERVER[:PORT]")]
+    pub server: String,
+    /// The user, as the terminal names it
+    pub user: Option<String>,
+    /// What is spoken [default: by the port]
+    #[arg(long, value_enum)]
+    pub protocol: Option<ProtocolFlag>,
+    /// The line it comes from [default: the first whose upstream is "direct"]
+    #[arg(long)]
+    pub line: Option<String>,
+    /// The mail's sender
+    #[arg(long, value_name = "ADDRESS")]
+    pub sender: Option<String>,
+    /// A recipient of the mail; may be said again
+    #[arg(long = "recipient", value_name = "ADDRESS")]
+    pub recipients: Vec<String>,
+    /// The config [default: /etc/mailmodem/mailmodem.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What can be spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolFlag {
+    /// Sends mail.
+    Smtp,
+    /// Fetches mail.
+    Pop3,
 }
 
 /// How the provider is set up.

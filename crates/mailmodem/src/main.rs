@@ -5,7 +5,7 @@ use clap::Parser as _;
 use mailmodem::config::{Format, Level, Logging};
 use mailmodem::flags::{Command, Flags, SandboxFlags};
 use mailmodem::serve::Source;
-use mailmodem::{console, generate, play, provider, serve};
+use mailmodem::{console, generate, play, provider, serve, upstream};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
@@ -38,6 +38,10 @@ fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<
             block_on(Builder::new_multi_thread(), serve::run(source, config))
         }
         Command::CheckConfig { file } => print(&serve::check(file)?),
+        Command::Explain(flags) => {
+            let config = serve::read_config(flags.config.clone())?;
+            print(&upstream::explain(&config, flags)?)
+        }
         Command::Generate { directory } => generate::run(&directory),
         Command::Console(flags) => block_on(Builder::new_current_thread(), console::run(flags)),
         Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(&provider::troubles()),

@@ -73,20 +73,35 @@ impl Source {
     }
 }
 
+/// The config of a command that needs one.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn read_config(file: Option<PathBuf>) -> anyhow::Result<Config> {
+    let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
+    Ok(Config::read(&file, &data_directory()?)?)
+}
+
 /// `mailmodem check-config`: what a config says, in short.
 ///
 /// # Errors
 /// The config cannot be read, or is none.
 pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
     let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
-    let config = Config::read(&file, &data_directory()?)?;
+    let config = read_config(Some(file.clone()))?;
     let mut words = format!("{}: well\n", file.display());
     for LineConfig { name, port, dir, upstream, .. } in config.lines.values() {
         let upstream = match upstream {
             LineNetwork::Sandbox => "the sandbox",
-            LineNetwork::Direct => "the servers it names",
+            LineNetwork::Direct => "the servers it names, or their upstreams",
         };
         words += &format!("  {name}: {port}, to {upstream}, kept in {}\n", dir.display());
+    }
+    for upstream in config.upstreams.iter() {
+        words += &format!("  upstream {}\n", upstream.summary());
+        if let Some(danger) = upstream.danger() {
+            words += &format!("  take care: {danger}\n");
+        }
     }
     Ok(words)
 }
@@ -101,7 +116,7 @@ pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut lines = Lines::default();
-    lines.upstreams.set(config.upstreams);
+    set_upstreams(&lines.upstreams, config.upstreams);
     lines.want(config.lines);
     let mut is_ending = false;
     loop {
@@ -126,7 +141,7 @@ pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
                         if new.logging != config.logging {
                             tracing::warn!("how to log changes with the next start only");
                         }
-                        lines.upstreams.set(new.upstreams);
+                        set_upstreams(&lines.upstreams, new.upstreams);
                         lines.want(new.lines);
                     }
                     Err(error) => tracing::error!("{error}; nothing changes"),
@@ -145,6 +160,14 @@ pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
             },
         }
     }
+}
+
+/// Has these upstreams be those of all lines, and says what is dangerous about them.
+fn set_upstreams(shared: &SharedUpstreams, upstreams: Upstreams) {
+    for danger in upstreams.iter().filter_map(|upstream| upstream.danger()) {
+        tracing::warn!("{danger}");
+    }
+    shared.set(upstreams);
 }
 
 enum Signal {

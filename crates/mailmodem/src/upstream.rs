@@ -5,8 +5,10 @@
 //!
 //! Not here: how a rule is written ([`crate::config`]), and how its link is opened ([`crate::network`]).
 
+mod explain;
 mod pattern;
 
+pub use explain::{call, explain};
 pub use pattern::Pattern;
 
 use crate::tls::Trust;
@@ -167,6 +169,32 @@ impl Upstream {
     #[must_use]
     pub fn server<'a>(&'a self, call: &'a Call) -> (&'a str, u16) {
         (self.host.as_deref().unwrap_or(&call.server), self.port.unwrap_or(call.port))
+    }
+
+    /// What it is called and where it leads, in short.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let host = self.host.as_deref().unwrap_or("the server that is named");
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        match self.deliver {
+            Deliver::Network => format!("{}: {host}{port}", self.name),
+            Deliver::Sandbox => format!("{}: the sandbox", self.name),
+        }
+    }
+
+    /// What its owner may not have meant, in words.
+    #[must_use]
+    pub fn danger(&self) -> Option<String> {
+        let name = &self.name;
+        if self.trust == Trust::Anybody {
+            return Some(format!(
+                "upstream {name} has verify = false: anybody on the way can pose as its server and read its passwords \
+                 and mail; name its key with pins instead"
+            ));
+        }
+        self.allow_cleartext_password.then(|| {
+            format!("upstream {name} has allow_cleartext_password = true: anybody on the way can read its password")
+        })
     }
 
     /// When TLS begins on a port: as the rule says, or as is usual there (RFC 8314 §3).

@@ -266,10 +266,10 @@ impl Modem {
         match input {
             Input::Typed(octets) => self.typed(octets, now),
             Input::Opened(link, route) if Some(link) == self.sending_link() => {
-                self.on_sending_opened(route, now)
+                self.on_sending_opened(route, now);
             }
             Input::Opened(link, route) if Some(link) == self.session_link() => {
-                self.on_session_opened(route, now)
+                self.on_session_opened(route, now);
             }
             Input::Link(link, input) if Some(link) == self.sending_link() => self.on_sending_link(input, now),
             Input::Link(link, input) if Some(link) == self.session_link() => self.on_session_link(input, now),
