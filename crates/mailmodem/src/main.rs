@@ -9,7 +9,7 @@ use mailmodem::{console, generate, play, provider, serve, upstream};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
@@ -34,8 +34,8 @@ fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<
             let source = Source::new(flags)?;
             let config = source.read()?;
             let logging = Logging { format: format.unwrap_or(config.logging.format), ..config.logging };
-            begin_log(logging, verbose);
-            block_on(Builder::new_multi_thread(), serve::run(source, config))
+            let set_level = begin_log(logging, verbose);
+            block_on(Builder::new_multi_thread(), serve::run(source, config, set_level))
         }
         Command::CheckConfig { file } => print(&serve::check(file)?),
         Command::Explain(flags) => {
@@ -64,19 +64,41 @@ fn print(page: &str) -> anyhow::Result<()> {
     io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")
 }
 
-/// The log goes to standard error: what the modem says has standard output to itself.
-fn begin_log(logging: Logging, verbose: u8) {
-    let level = match verbose.saturating_add(logging.level as u8) {
+/// The log goes to standard error: what the modem says has standard output to itself. What is returned sets another
+/// level.
+fn begin_log(logging: Logging, verbose: u8) -> Box<dyn Fn(Level) + Send> {
+    let (log, filter_now) =
+        (tracing_subscriber::fmt().with_writer(io::stderr), filter(logging.level, verbose));
+    let report = |error: Option<reload::Error>| {
+        if let Some(error) = error {
+            tracing::error!(%error, "the log's level could not be changed");
+        }
+    };
+    match logging.format {
+        Format::Human => {
+            let log = log.with_ansi(io::stderr().is_terminal());
+            let log = log.with_env_filter(filter_now).with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |level| report(handle.reload(filter(level, verbose)).err()))
+        }
+        Format::Json => {
+            let log = log.json().with_env_filter(filter_now).with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |level| report(handle.reload(filter(level, verbose)).err()))
+        }
+    }
+}
+
+/// RUST_LOG is heard first.
+fn filter(level: Level, verbose: u8) -> EnvFilter {
+    let level = match verbose.saturating_add(level as u8) {
         0 => "error",
         1 => "warn",
         2 => "info",
         3 => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match logging.format {
-        Format::Human => log.with_ansi(io::stderr().is_terminal()).init(),
-        Format::Json => log.json().init(),
-    }
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level))
 }

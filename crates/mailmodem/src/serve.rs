@@ -2,7 +2,9 @@
 //!
 //! Not here: what a line is ([`crate::line`]), and what a config says ([`crate::config`]).
 
-use crate::config::{Card, Clock, Config, ConfigError, DEFAULT_FILE, LineConfig, LineNetwork, Logging};
+use crate::config::{
+    Card, Clock, Config, ConfigError, DEFAULT_FILE, Level, LineConfig, LineNetwork, Logging,
+};
 use crate::flags::ServeFlags;
 use crate::home::data_directory;
 use crate::limits::DRIVE_OCTETS_MAX;
@@ -107,11 +109,13 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
 }
 
 /// Runs lines until all have ended, or SIGINT or SIGTERM. What is under way then may come to its end within
-/// [`LINE_GRACE`](crate::limits::LINE_GRACE), unless there is a second signal. SIGHUP has a config read again.
+/// [`LINE_GRACE`](crate::limits::LINE_GRACE), unless there is a second signal. SIGHUP has a config read again; another
+/// level of the log is for `set_level`.
 ///
 /// # Errors
 /// The only line, which the flags tell, failed.
-pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
+pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> anyhow::Result<()> {
+    let mut logging = config.logging;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
@@ -138,9 +142,13 @@ pub async fn run(source: Source, config: Config) -> anyhow::Result<()> {
                     // A line is not begun again by a signal that comes as all are to end.
                     Ok(_) if is_ending => {}
                     Ok(new) => {
-                        if new.logging != config.logging {
-                            tracing::warn!("how to log changes with the next start only");
+                        if new.logging.level != logging.level {
+                            set_level(new.logging.level);
                         }
+                        if new.logging.format != logging.format {
+                            tracing::warn!("the form of the log changes with the next start only");
+                        }
+                        logging = new.logging;
                         set_upstreams(&lines.upstreams, new.upstreams);
                         lines.want(new.lines);
                     }
