@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<()> {
     // A service says how it logs.
     if !matches!(command, Command::Serve(_)) {
-        begin_log(Logging { level: Level::Warn, format: format.unwrap_or(Format::Human) }, verbose);
+        let _ = begin_log(Logging { level: Level::Warn, format: format.unwrap_or(Format::Human) }, verbose);
     }
     match command {
         Command::Serve(flags) => {
