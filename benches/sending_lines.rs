@@ -11,7 +11,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a figure that cannot be taken is none")]
 
-use mail::smtp::auth::Claim;
+use mail::sasl::server::Claim;
 use mail::smtp::command::Path as Mailbox;
 use mail::smtp::server::{Reaction, Server, Service, Settings as ServerSettings};
 use mailmodem::directory::DirectoryDrive;

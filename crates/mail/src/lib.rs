@@ -9,6 +9,7 @@ pub mod limits;
 pub mod line;
 pub mod machine;
 pub mod mime;
+pub mod policy;
 pub mod pop3;
 pub mod sasl;
 pub mod secret;

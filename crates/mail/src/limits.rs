@@ -19,6 +19,38 @@ pub const ADDRESS_OCTETS_MAX: usize = 254;
 /// Longest name of a SASL mechanism (RFC 4422 §3.1).
 pub const MECHANISM_OCTETS_MAX: usize = 20;
 
+/// Longest line by which an SMTP client begins an authentication, its end counted (RFC 5321 §4.5.3.1.4). An initial
+/// response that does not fit waits for the server's 334 (RFC 4954 §4).
+pub const AUTH_LINE_OCTETS_MAX: usize = 512;
+
+/// The same of a POP3 client (RFC 2449 §4, RFC 5034 §4).
+pub const POP3_AUTH_LINE_OCTETS_MAX: usize = 255;
+
+/// Longest access token that is taken. With a user name of [`ADDRESS_OCTETS_MAX`] it still makes a response within the
+/// 12,288 octets of base64 that a server is to take (RFC 4954 §4). Tokens in use have from two hundred octets to three
+/// thousand.
+pub const TOKEN_OCTETS_MAX: usize = 8 * 1024;
+
+/// Longest response of a client in base64, without its line end (RFC 4954 §4, RFC 5034 §4).
+pub const SASL_RESPONSE_OCTETS_MAX: usize = 12_288;
+
+/// Fewest rounds of hashing that a client lets a SCRAM server ask for (RFC 7677 §4): with fewer, a password is the
+/// sooner guessed from what was sent.
+pub const SCRAM_ITERATIONS_MIN: u32 = 4_096;
+
+/// Most rounds of hashing that a client does for a SCRAM server: a fifth of a second of a small machine's time. What is
+/// recommended for stored passwords today is no more.
+pub const SCRAM_ITERATIONS_MAX: u32 = 600_000;
+
+/// How many rounds of hashing this project's servers ask for.
+pub const SCRAM_ITERATIONS: u32 = SCRAM_ITERATIONS_MIN;
+
+/// Longest word of a server's that is told as the reason why it took no token or no proof.
+pub const REASON_OCTETS_MAX: usize = 64;
+
+/// Longest digest of a certificate that a log-in is bound to: SHA-512's.
+pub const CERTIFICATE_DIGEST_OCTETS_MAX: usize = 64;
+
 /// Longest line of a text that SMTP may carry, without its line end (RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1).
 pub const TEXT_LINE_OCTETS_MAX: usize = 998;
 

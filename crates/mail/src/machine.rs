@@ -4,6 +4,8 @@
 //! any order of calls is legal · `Received(a + b)` means the same as `Received(a)`, `Received(b)` · a `DeadlinePassed`
 //! that comes early is harmless · after the end nothing has an effect · memory is bounded by [`crate::limits`].
 
+use crate::limits::CERTIFICATE_DIGEST_OCTETS_MAX;
+use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
 
@@ -45,10 +47,11 @@ impl Add<Duration> for Instant {
 /// What happened on a machine's link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// The link stands (for TLS from the first octet: the handshake is done too).
+    /// The link stands (for TLS from the first octet: the handshake is done too, and `Secured` follows at once).
     Opened,
-    /// The handshake asked for by [`Output::StartTls`] succeeded. If it fails, `Closed` comes instead.
-    Secured,
+    /// The handshake asked for by [`Output::StartTls`] succeeded; if it fails, `Closed` comes instead. Right after
+    /// `Opened`: the link was secured from its first octet. With what binds a log-in to the link, if it is known.
+    Secured(Option<ChannelBinding>),
     /// Octets arrived from the peer.
     Received(&'a [u8]),
     /// Everything transmitted so far has been handed to the network.
@@ -57,6 +60,64 @@ pub enum Input<'a> {
     Closed,
     /// The time named by [`Machine::deadline`] is here.
     DeadlinePassed,
+}
+
+/// Octets that both ends of a link under TLS know, and that no other link has: a log-in that proves to know them cannot
+/// be passed on by somebody between (RFC 5056).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ChannelBinding {
+    /// `tls-exporter` (RFC 9266): of TLS 1.3, or of TLS 1.2 with the extended master secret.
+    TlsExporter([u8; 32]),
+    /// `tls-server-end-point` (RFC 5929 §4): the digest of the server's certificate.
+    TlsServerEndPoint(CertificateDigest),
+}
+
+impl ChannelBinding {
+    /// Its registered name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TlsExporter(_) => "tls-exporter",
+            Self::TlsServerEndPoint(_) => "tls-server-end-point",
+        }
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        match self {
+            Self::TlsExporter(octets) => octets,
+            Self::TlsServerEndPoint(digest) => digest.octets(),
+        }
+    }
+}
+
+/// The name alone: the octets are nobody else's business.
+impl fmt::Debug for ChannelBinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A digest of at most [`CERTIFICATE_DIGEST_OCTETS_MAX`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CertificateDigest {
+    octets: [u8; CERTIFICATE_DIGEST_OCTETS_MAX],
+    length: usize,
+}
+
+impl CertificateDigest {
+    /// `None` for an empty one or one of too many octets.
+    #[must_use]
+    pub fn new(digest: &[u8]) -> Option<Self> {
+        let mut octets = [0; CERTIFICATE_DIGEST_OCTETS_MAX];
+        octets.get_mut(..digest.len()).filter(|octets| !octets.is_empty())?.copy_from_slice(digest);
+        Some(Self { octets, length: digest.len() })
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
 }
 
 /// What went over a link, for a trace: told by the machine that knows what in it is secret, so that none is.

@@ -1,7 +1,7 @@
-//! POP3 (RFC 1939), both ends, with CAPA and response codes (RFC 2449, RFC 3206) and STLS (RFC 2595 §4).
+//! POP3 (RFC 1939), both ends, with CAPA and response codes (RFC 2449, RFC 3206), STLS (RFC 2595 §4) and AUTH
+//! (RFC 5034).
 //!
-//! Deliberately not here: SASL log-ins (RFC 5034). They would be one more [`command::Command`], one more
-//! [`client::Step`] beside APOP's, and one more [`server::Proof`].
+//! Deliberately not here: the words of SASL ([`crate::sasl`]).
 
 pub mod apop;
 pub mod capability;

@@ -39,6 +39,22 @@ impl Secret {
     }
 }
 
+/// What a peer was told in confidence, and may quote.
+#[derive(Debug, Default)]
+pub(crate) struct Confided(Vec<Secret>);
+
+impl Confided {
+    /// One more secret is being told.
+    pub(crate) fn tell(&mut self, secret: &Secret) {
+        self.0.push(secret.clone());
+    }
+
+    /// Words of the peer without any of it.
+    pub(crate) fn cut_from(&self, words: &str) -> String {
+        self.0.iter().fold(words.to_owned(), |words, secret| secret.cut_from(&words))
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Self::MASK)

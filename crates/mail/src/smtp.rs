@@ -1,6 +1,5 @@
 //! SMTP (RFC 5321), both ends.
 
-pub mod auth;
 pub mod client;
 pub mod command;
 mod envelope;

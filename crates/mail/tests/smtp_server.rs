@@ -4,7 +4,7 @@
 use mail::limits::{COMMAND_LINE_OCTETS_MAX, SERVER_HELD_OCTETS_MAX, SERVER_IDLE_MAX};
 use mail::machine::{Input, Instant, Machine, Output};
 use mail::sasl::Mechanism;
-use mail::smtp::auth::Claim;
+use mail::sasl::server::Claim;
 use mail::smtp::command::Path;
 use mail::smtp::reply::Reply;
 use mail::smtp::server::{Reaction, Server, Service, Settings};
@@ -41,6 +41,10 @@ impl Service for Clerk {
                 format!("{user} {}", String::from_utf8_lossy(password.reveal()))
             }
             Claim::CramMd5 { user, challenge, digest } => format!("{user} {challenge} {digest}"),
+            Claim::Scram { user, is_proven } => format!("{user} {is_proven}"),
+            Claim::Token { user, token, mechanism } => {
+                format!("{user} {} {mechanism}", String::from_utf8_lossy(token.reveal()))
+            }
         };
         self.react("authenticate", &said, 235)
     }
@@ -377,7 +381,7 @@ fn tls_begins_on_a_clean_slate() {
         "220 2.0.0 Ready to start TLS\r\n<TLS>"
     );
     assert_eq!(say(&mut server, "NOOP\r\n"), "");
-    server.handle(Input::Secured, Instant::POWER_ON);
+    server.handle(Input::Secured(None), Instant::POWER_ON);
     dialogue(
         &mut server,
         &[("MAIL FROM:<a@b>", "503 5.5.1 EHLO first"), ("STARTTLS", "503 5.5.1 No TLS to start")],
@@ -524,7 +528,7 @@ fn a_link_that_is_gone_leaves_nothing_behind() {
     let mut server = opened(Clerk { log: Rc::clone(&log), ..Clerk::default() }, settings());
     say(&mut server, "HELO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhalf");
     server.handle(Input::Closed, Instant::POWER_ON);
-    for input in [Input::Opened, Input::Secured, Input::Received(b"\r\n.\r\n"), Input::DeadlinePassed] {
+    for input in [Input::Opened, Input::Secured(None), Input::Received(b"\r\n.\r\n"), Input::DeadlinePassed] {
         server.handle(input, Instant::from_ms(u64::MAX));
     }
     assert_eq!(done(&mut server), "");
@@ -598,7 +602,7 @@ proptest! {
         for (kind, octets, at) in calls {
             let input = match kind {
                 0 => Input::Opened,
-                1 => Input::Secured,
+                1 => Input::Secured(None),
                 2 => Input::Drained,
                 3 => Input::DeadlinePassed,
                 4 if at < 100_000 => Input::Closed,

@@ -8,8 +8,8 @@
 use crate::modem::Protocol;
 use mail::mime::compose;
 use mail::mime::header::Mailbox;
-use mail::sasl::Credentials;
-use mail::smtp::client::Security;
+use mail::policy::Policy;
+use mail::sasl::{Credentials, Nonce};
 
 /// What the terminal named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,11 @@ pub struct Call {
 /// How a call is carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Route {
-    /// STARTTLS and STLS. A link that is secured from its first octet is told by `Secured` right after its opening.
-    pub security: Security,
+    /// STARTTLS and STLS, and what may be said without. A link that is secured from its first octet is told by `Secured`
+    /// right after its opening.
+    pub policy: Policy,
+    /// For SCRAM, another one for each call; with it, POP3 logs in by AUTH where the server offers it.
+    pub nonce: Option<Nonce>,
     /// Who logs in.
     pub account: Account,
     /// What becomes of the mail's sender, recipients and subject.

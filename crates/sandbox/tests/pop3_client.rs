@@ -9,10 +9,10 @@
 )]
 
 use mail::machine::{Input, Instant, Machine, Output};
-use mail::pop3::client::{Account, Client, Event, Failure, Request, Security};
+use mail::policy::Policy;
+use mail::pop3::client::{Account, Client, Event, Failure, LogIn, Request};
 use mail::pop3::response::ResponseCode;
 use mail::sasl::Credentials;
-use mail::secret::Secret;
 use sandbox::first_mails;
 use sandbox::mailbox::MemoryMailboxes;
 use sandbox::provider::{Connection, Provider, Service, Settings};
@@ -50,9 +50,10 @@ enum Answer {
 
 impl Session {
     fn open(server: &str, user: &str, apop: bool, mailboxes: &MemoryMailboxes) -> Self {
-        let credentials = Credentials { user: user.into(), password: Secret::new("any") };
+        let credentials = Credentials::with_password(user, "any");
         let now = Instant::POWER_ON;
-        let mut client = Client::new(Account::new(credentials, apop).unwrap(), Security::AsOpened, now);
+        let mut client =
+            Client::new(Account::new(credentials, apop, LogIn::AsNote).unwrap(), Policy::default(), now);
         let mut server = connect(Service::Pop3, server, mailboxes);
         client.handle(if server.is_some() { Input::Opened } else { Input::Closed }, now);
         if let Some(server) = &mut server {

@@ -2,10 +2,10 @@
 //! shows is what comes of it.
 
 use mail::machine::{Input, Instant, Machine, Output};
+use mail::policy::Policy;
 use mail::sasl::Credentials;
-use mail::secret::Secret;
 use mail::smtp::client::{
-    BadRecipient, Client, Event, Failure, Order, Prepared, Security, Step, Submission, Unreadable,
+    BadRecipient, Client, Event, Failure, Order, Prepared, Step, Submission, Unreadable,
 };
 use mail::smtp::command::Path;
 use mail::smtp::reply::Severity;
@@ -47,10 +47,11 @@ type Sent = Option<(Result<(), Failure>, Duration)>;
 
 /// Sends a mail under these names.
 fn send(names: &Names<'_>, mailboxes: &MemoryMailboxes) -> Sent {
-    let credentials = |user: &str| Credentials { user: user.into(), password: Secret::new("pwd") };
+    let credentials = |user: &str| Credentials::with_password(user, "pwd");
     let order = Order {
         hello_name: "modem.example".into(),
-        security: Security::AsOpened,
+        policy: Policy::default(),
+        nonce: None,
         credentials: names.user.map(credentials),
         sender: names.sender.parse().unwrap_or(Path::null()),
         recipients: vec![names.recipient.into()],

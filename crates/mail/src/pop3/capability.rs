@@ -1,7 +1,7 @@
 //! What a server says it can do (RFC 2449 §6). Only what one of the two ends acts on is kept.
 
 /// The capabilities of a server, as CAPA lists them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// TOP is there.
     pub top: bool,
@@ -15,25 +15,38 @@ pub struct Capabilities {
     pub resp_codes: bool,
     /// … and with `[AUTH]` and `[SYS/…]` (RFC 3206 §6).
     pub auth_resp_code: bool,
+    /// AUTH is there (RFC 5034 §3): the names of its mechanisms, space-separated.
+    pub sasl: Option<String>,
 }
 
 impl Capabilities {
     /// Nothing, or nothing known.
-    pub const NONE: Self =
-        Self { top: false, uidl: false, user: false, stls: false, resp_codes: false, auth_resp_code: false };
+    pub const NONE: Self = Self {
+        top: false,
+        uidl: false,
+        user: false,
+        stls: false,
+        resp_codes: false,
+        auth_resp_code: false,
+        sasl: None,
+    };
 
     /// Takes a line of the listing, without its end; a keyword that is not known is passed over.
     pub fn push(&mut self, line: &str) {
-        let keyword = line.split_ascii_whitespace().next().unwrap_or_default();
-        if let Some((_, flag)) = self.flags().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(keyword))
+        let (keyword, arguments) = line.split_once(' ').unwrap_or((line, ""));
+        if keyword.eq_ignore_ascii_case("SASL") {
+            self.sasl = Some(arguments.trim().to_owned());
+        } else if let Some((_, flag)) =
+            self.flags().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(keyword))
         {
             *flag = true;
         }
     }
 
     /// The keywords of the listing, a line each.
-    pub fn keywords(mut self) -> impl Iterator<Item = &'static str> {
-        self.flags().map(|(name, flag)| flag.then_some(name)).into_iter().flatten()
+    pub fn keywords(mut self) -> impl Iterator<Item = String> {
+        let flags = self.flags().map(|(name, flag)| flag.then(|| name.to_owned()));
+        flags.into_iter().flatten().chain(self.sasl.map(|names| format!("SASL {names}")))
     }
 
     fn flags(&mut self) -> [(&'static str, &mut bool); 6] {
@@ -54,10 +67,14 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_read_back_and_the_rest_passed_over() {
-        let all = Capabilities { top: true, stls: true, resp_codes: true, ..Capabilities::NONE };
-        assert_eq!(all.keywords().collect::<Vec<_>>(), ["TOP", "STLS", "RESP-CODES"]);
+        let sasl = Some("PLAIN X-NEW".to_owned());
+        let all = Capabilities { top: true, stls: true, resp_codes: true, sasl, ..Capabilities::NONE };
+        assert_eq!(
+            all.clone().keywords().collect::<Vec<_>>(),
+            ["TOP", "STLS", "RESP-CODES", "SASL PLAIN X-NEW"]
+        );
         let mut read = Capabilities::NONE;
-        for line in ["top", "STLS", "RESP-CODES", "SASL PLAIN", "EXPIRE 60", "", "XTOP", "TOPS"] {
+        for line in ["top", "STLS", "RESP-CODES", "sasl PLAIN X-NEW ", "EXPIRE 60", "", "XTOP", "TOPS"] {
             read.push(line);
         }
         assert_eq!(read, all);

@@ -5,14 +5,11 @@
 //! Memory: a line, and what arrived since the owner last polled. Texts and listings are passed on as they arrive; the
 //! owner polls until `None` after everything it tells the machine.
 //!
-//! Deliberately not here: why a link could not be had; what a message means; SASL (see [`super`]).
+//! Deliberately not here: why a link could not be had; what a message means; the words of SASL ([`crate::sasl`]).
 
 mod event;
 
 pub use self::event::{Event, Failure, Step};
-/// STLS in the place of STARTTLS.
-pub use crate::smtp::client::Security;
-
 use super::apop;
 use super::capability::Capabilities;
 use super::command::Command;
@@ -20,13 +17,17 @@ use super::response::{BadResponse, Response, two_numbers, unique_id};
 use super::top::TopCut;
 use crate::dot::DotReader;
 use crate::limits::{
-    CAPABILITIES_MAX, HEADER_TEXT_OCTETS_MAX, IDLE_MAX, LISTING_LINES_MAX, RESPONSE_LINE_OCTETS_MAX,
+    CAPABILITIES_MAX, HEADER_TEXT_OCTETS_MAX, IDLE_MAX, LISTING_LINES_MAX, POP3_AUTH_LINE_OCTETS_MAX,
+    RESPONSE_LINE_OCTETS_MAX,
 };
 use crate::line::{Line, LineReader};
-use crate::machine::{Input, Instant, Machine, Output, Passage};
-use crate::sasl::Credentials;
-use crate::secret::Secret;
+use crate::machine::{ChannelBinding, Input, Instant, Machine, Output, Passage};
+use crate::policy::{Link, NoLogIn, Policy, Security};
+use crate::sasl::{BadChallenge, BadCredentials, Credentials, Exchange, Nonce, Proof};
+use crate::secret::{Confided, Secret};
 use crate::smtp::reply::printable;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
 
 /// Who logs in, and how.
@@ -34,34 +35,48 @@ use std::collections::VecDeque;
 pub struct Account {
     credentials: Credentials,
     apop: bool,
+    log_in: LogIn,
 }
 
-/// Why a POP3 command cannot carry a user name or password.
+/// By what to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogIn {
+    /// USER and PASS, or APOP: all that a module knows.
+    AsNote,
+    /// AUTH (RFC 5034) too. SCRAM goes before APOP, APOP before CRAM-MD5, all that the server's CAPA offers before USER
+    /// and PASS. The nonce is for SCRAM.
+    Sasl(Nonce),
+}
+
+/// Why an account is none that can log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAccount {
-    /// An empty user name, or one with CR, LF or NUL.
-    #[error("a user name that is empty or holds CR, LF or NUL")]
-    User,
-    /// A password with CR, LF or NUL.
-    #[error("a password that holds CR, LF or NUL")]
-    Password,
+    /// USER needs a name.
+    #[error("an empty user name")]
+    NoUser,
+    /// A token is for AUTH.
+    #[error("a token, which USER, PASS and APOP cannot carry")]
+    Token,
+    /// What would smuggle in a command.
+    #[error(transparent)]
+    Credentials(#[from] BadCredentials),
 }
 
 impl Account {
     /// With `apop`, APOP is used if the greeting offers it, and never USER and PASS after it was refused; without, or
-    /// if it does not, USER and PASS.
+    /// if it does not, USER and PASS; before them what `log_in` says.
     ///
     /// # Errors
-    /// A line end in either would smuggle in a command.
-    pub fn new(credentials: Credentials, apop: bool) -> Result<Self, BadAccount> {
-        let breaks_line = |octets: &[u8]| octets.iter().any(|b| b"\r\n\0".contains(b));
-        if credentials.user.is_empty() || breaks_line(&credentials.user) {
-            return Err(BadAccount::User);
+    /// See [`BadAccount`].
+    pub fn new(credentials: Credentials, apop: bool, log_in: LogIn) -> Result<Self, BadAccount> {
+        credentials.check()?;
+        if credentials.user.is_empty() {
+            return Err(BadAccount::NoUser);
         }
-        if breaks_line(credentials.password.reveal()) {
-            return Err(BadAccount::Password);
+        if log_in == LogIn::AsNote && matches!(credentials.proof, Proof::Token(_)) {
+            return Err(BadAccount::Token);
         }
-        Ok(Self { credentials, apop })
+        Ok(Self { credentials, apop, log_in })
     }
 }
 
@@ -113,9 +128,12 @@ pub struct Busy;
 #[derive(Debug)]
 pub struct Client {
     account: Account,
-    security: Security,
-    is_secured: bool,
+    policy: Policy,
+    link: Link,
     is_traced: bool,
+    confided: Confided,
+    /// Under [`Step::Auth`].
+    exchange: Option<Exchange>,
     timestamp: Option<String>,
     capabilities: Capabilities,
     top: Top,
@@ -150,7 +168,8 @@ struct Text {
     header: Option<(TopCut, usize)>,
 }
 
-/// Whether the server has TOP. A refusal alone does not tell: it may be the message that does not exist.
+/// Whether the server has TOP. CAPA does not tell: before the log-in it need not list all (RFC 2449 §5). Nor does a
+/// refusal alone: it may be the message that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Top {
     Untried,
@@ -163,12 +182,14 @@ enum Top {
 impl Client {
     /// A session on a link that is being opened from `now` on.
     #[must_use]
-    pub const fn new(account: Account, security: Security, now: Instant) -> Self {
+    pub fn new(account: Account, policy: Policy, now: Instant) -> Self {
         Self {
             account,
-            security,
-            is_secured: false,
+            policy,
+            link: Link::Clear,
             is_traced: false,
+            confided: Confided::default(),
+            exchange: None,
             timestamp: None,
             capabilities: Capabilities::NONE,
             top: Top::Untried,
@@ -219,13 +240,13 @@ impl Client {
             Step::Capa => Command::Capa,
             Step::Stls => Command::Stls,
             Step::User => Command::User(self.account.credentials.user.clone()),
-            Step::Pass => Command::Pass(self.account.credentials.password.clone()),
-            Step::Apop => Command::Apop {
-                name: self.account.credentials.user.clone(),
-                digest: apop::digest(
-                    self.timestamp.as_deref().unwrap_or_default(),
-                    &self.account.credentials.password,
-                ),
+            Step::Pass => Command::Pass(self.account.credentials.proof.secret().clone()),
+            Step::Apop => {
+                Command::Apop { name: self.account.credentials.user.clone(), digest: self.apop_digest() }
+            }
+            Step::Auth => match &mut self.exchange {
+                Some(exchange) => Command::auth(exchange, POP3_AUTH_LINE_OCTETS_MAX),
+                None => return,
             },
             Step::Request(Request::Headers(id)) if matches!(self.top, Top::Doubted | Top::Missing) => {
                 Command::Retr(id)
@@ -240,17 +261,15 @@ impl Client {
         match (step, response.is_positive) {
             (Step::Greeting, true) => {
                 self.timestamp = apop::timestamp(&response.text).map(str::to_owned);
-                match self.security {
-                    Security::AsOpened => self.log_in(),
-                    Security::WhenOffered | Security::Required => self.enter(Step::Capa),
-                }
+                let is_asked = self.security() != Security::AsOpened || self.account.log_in != LogIn::AsNote;
+                if is_asked { self.enter(Step::Capa) } else { self.log_in() }
             }
             (Step::Greeting, false) => self.fail(Failure::GreetingRefused(response)),
             (Step::Capa, true) => self.state = State::Listing { step, lines: 0 },
             // No CAPA, nothing known: RFC 2449 is younger than many servers.
             (Step::Capa, false) => self.on_capabilities(),
             (Step::Stls, true) => self.enter(Step::Handshake),
-            (Step::Stls, false) if self.security == Security::Required => {
+            (Step::Stls, false) if self.security() == Security::Required => {
                 self.part(Failure::TlsRefused(response));
             }
             (Step::Stls, false) => self.log_in(),
@@ -258,7 +277,19 @@ impl Client {
             (Step::User, true) => self.enter(Step::Pass),
             (Step::User, false) => self.part(Failure::RefusedUser(response)),
             (Step::Pass | Step::Apop, true) => self.answer(Event::LoggedIn),
-            (Step::Pass | Step::Apop, false) => self.part(Failure::RefusedPassword(response)),
+            (Step::Auth, true) => match self.exchange.take().map_or(Ok(()), |exchange| exchange.conclude()) {
+                Ok(()) => self.answer(Event::LoggedIn),
+                // Not a word more to it: after the log-in a QUIT would be one, too.
+                Err(unproven) => self.fail(BadChallenge::from(unproven).into()),
+            },
+            (Step::Pass | Step::Apop | Step::Auth, false) => {
+                let reason = self.exchange.as_ref().and_then(Exchange::reason);
+                let reason = reason.map(|reason| self.confided.cut_from(reason));
+                self.part(match reason {
+                    Some(reason) => Failure::RefusedFor { response, reason },
+                    None => Failure::RefusedPassword(response),
+                });
+            }
             (Step::Request(request), true) => self.on_granted(request, &response.text),
             (Step::Request(Request::Quit), false) => self.fail(Failure::QuitRefused(response)),
             (Step::Request(Request::Headers(_)), false) if self.top == Top::Untried => {
@@ -305,32 +336,97 @@ impl Client {
         }
     }
 
+    /// What is still to be done for the link.
+    const fn security(&self) -> Security {
+        if self.link.is_secured() { Security::AsOpened } else { self.policy.security }
+    }
+
     /// What CAPA said, if anything, decides whether TLS begins. Asked again under TLS: what came in clear may have
     /// been another's words, and counts no more (RFC 2595 §4).
     fn on_capabilities(&mut self) {
-        if self.is_secured {
-            self.log_in();
-        } else if self.capabilities.stls {
-            self.enter(Step::Stls);
-        } else if self.security == Security::Required {
-            self.part(Failure::TlsNotOffered);
-        } else {
-            self.log_in();
+        match self.security() {
+            Security::AsOpened => self.log_in(),
+            _ if self.capabilities.stls => self.enter(Step::Stls),
+            Security::Required => self.part(Failure::TlsNotOffered),
+            Security::WhenOffered => self.log_in(),
         }
     }
 
-    /// TLS stands. The greeting is not repeated (RFC 2595 §4): its timestamp stays; a forged one makes the log-in
-    /// fail.
-    fn on_secured(&mut self) {
-        self.is_secured = true;
-        self.capabilities = Capabilities::NONE;
-        self.top = Top::Untried;
-        self.lines.clear();
-        self.enter(Step::Capa);
+    /// TLS stands: from the first octet if the greeting is still awaited, and nothing of it came yet.
+    fn on_secured(&mut self, binding: Option<ChannelBinding>) {
+        if !self.lines.is_empty() {
+            return self.malformed(BadResponse::Unasked);
+        }
+        self.link = Link::Secured(binding);
+        // The greeting is not repeated (RFC 2595 §4): its timestamp stays; a forged one makes the log-in fail.
+        if matches!(self.state, State::Response(Step::Handshake)) {
+            self.capabilities = Capabilities::NONE;
+            self.enter(Step::Capa);
+        }
     }
 
     fn log_in(&mut self) {
-        self.enter(if self.account.apop && self.timestamp.is_some() { Step::Apop } else { Step::User });
+        match self.way_in() {
+            Ok(step) => {
+                self.confided.tell(self.account.credentials.proof.secret());
+                if self.timestamp.is_some() {
+                    self.confided.tell(&Secret::new(self.apop_digest()));
+                }
+                self.enter(step);
+            }
+            Err(no_log_in) => self.part(no_log_in.into()),
+        }
+    }
+
+    /// By what to log in. There is no second way after one that failed: it could only be a weaker one.
+    fn way_in(&mut self) -> Result<Step, NoLogIn> {
+        let Account { credentials, apop, log_in } = &self.account;
+        let (offered, nonce) = match log_in {
+            LogIn::AsNote => ("", None),
+            LogIn::Sasl(nonce) => (self.capabilities.sasl.as_deref().unwrap_or_default(), Some(nonce)),
+        };
+        let begun = self.policy.begin(offered, credentials, self.link, nonce);
+        let is_free = self.policy.mechanism.is_none() && matches!(credentials.proof, Proof::Password(_));
+        let has_apop = is_free && *apop && self.timestamp.is_some();
+        if has_apop && !matches!(&begun, Ok(exchange) if exchange.mechanism().needs_nonce()) {
+            return Ok(Step::Apop);
+        }
+        match begun {
+            Ok(exchange) => {
+                self.exchange = Some(exchange);
+                Ok(Step::Auth)
+            }
+            Err(NoLogIn::NoMechanism { .. }) if is_free => {
+                self.policy.allow_in_clear("USER and PASS", credentials, self.link)?;
+                Ok(Step::User)
+            }
+            Err(no_log_in) => Err(no_log_in),
+        }
+    }
+
+    fn apop_digest(&self) -> String {
+        let timestamp = self.timestamp.as_deref().unwrap_or_default();
+        apop::digest(timestamp, self.account.credentials.proof.secret())
+    }
+
+    /// Answers a challenge of an exchange, which is in base64 (RFC 5034 §4).
+    fn answer_challenge(&mut self, challenge: &[u8]) {
+        let Some(exchange) = &mut self.exchange else { return self.malformed(BadResponse::Unasked) };
+        let unanswerable = BadChallenge::Unanswerable(exchange.mechanism());
+        let answered = STANDARD.decode(challenge.trim_ascii()).map_err(|_| unanswerable);
+        match answered.and_then(|challenge| exchange.respond(&challenge)) {
+            Ok(response) => {
+                self.confided.tell(&response);
+                self.tell(|_| Passage::Said(Secret::MASK.to_owned()));
+                let line = format!("{}\r\n", STANDARD.encode(response.reveal()));
+                self.outputs.push_back(Output::Transmit(line.into_bytes()));
+            }
+            Err(bad) => {
+                self.tell(|_| Passage::Said("*".to_owned()));
+                self.outputs.push_back(Output::Transmit(b"*\r\n".to_vec()));
+                self.part(bad.into());
+            }
+        }
     }
 
     /// Takes octets from the server.
@@ -364,18 +460,22 @@ impl Client {
         }
     }
 
-    /// Words of the server, without what it was told in confidence: it may quote what it did not like.
-    fn without_secrets(&self, words: &str) -> String {
-        let password = &self.account.credentials.password;
-        let words = password.cut_from(words);
-        match &self.timestamp {
-            Some(timestamp) => Secret::new(apop::digest(timestamp, password)).cut_from(&words),
-            None => words,
-        }
-    }
-
     fn on_line(&mut self, line: &[u8]) {
-        self.tell(|client| Passage::Heard(client.without_secrets(&printable(line))));
+        let challenge = match (&self.state, line) {
+            (State::Response(Step::Auth), b"+") => Some(&b""[..]),
+            (State::Response(Step::Auth), [b'+', b' ', challenge @ ..]) => Some(challenge),
+            _ => None,
+        };
+        self.tell(|client| {
+            Passage::Heard(match challenge {
+                // With the answer to it, it may give the password away.
+                Some(_) => format!("+ {}", Secret::MASK),
+                None => client.confided.cut_from(&printable(line)),
+            })
+        });
+        if let Some(challenge) = challenge {
+            return self.answer_challenge(challenge);
+        }
         if let State::Listing { step, ref mut lines } = self.state {
             *lines += 1;
             let lines = *lines;
@@ -383,7 +483,7 @@ impl Client {
         }
         let response = match Response::parse(line) {
             Ok(response) if response.is_positive => response,
-            Ok(response) => Response::negative(self.without_secrets(&response.text)),
+            Ok(response) => Response::negative(self.confided.cut_from(&response.text)),
             Err(reason) => return self.malformed(reason),
         };
         match self.state {
@@ -403,10 +503,7 @@ impl Client {
         };
         match (step, listed) {
             (Step::Request(_), None) => self.answer(Event::ListEnd),
-            (_, None) => {
-                self.top = if self.capabilities.top { Top::Untried } else { Top::Missing };
-                self.on_capabilities();
-            }
+            (_, None) => self.on_capabilities(),
             (Step::Request(_), Some(_)) if lines > LISTING_LINES_MAX => self.malformed(BadResponse::Endless),
             (Step::Request(request), Some(listed)) => match entry(request, &listed) {
                 Some((_, event)) => self.outputs.push_back(Output::Event(event)),
@@ -457,6 +554,9 @@ impl Client {
     }
 
     fn say(&mut self, command: &Command) {
+        if let Command::Auth { initial: Some(initial), .. } = command {
+            self.confided.tell(initial);
+        }
         self.tell(|_| Passage::Said(command.to_string()));
         self.outputs.push_back(Output::Transmit(command.to_octets()));
     }
@@ -518,9 +618,9 @@ impl Machine for Client {
                 self.progress = now;
                 self.enter(Step::Greeting);
             }
-            (State::Response(Step::Handshake), Input::Secured) => {
+            (State::Response(Step::Greeting | Step::Handshake), Input::Secured(binding)) => {
                 self.progress = now;
-                self.on_secured();
+                self.on_secured(binding);
             }
             (_, Input::Received(octets)) if !octets.is_empty() && !matches!(self.state, State::Unopened) => {
                 self.receive(octets, now);

@@ -1,10 +1,14 @@
-//! A POP3 command: read from a line, and written as one (RFC 1939 §5 to §7, RFC 2449 §5, RFC 2595 §4).
+//! A POP3 command: read from a line, and written as one (RFC 1939 §5 to §7, RFC 2449 §5, RFC 2595 §4,
+//! RFC 5034 §4).
 //!
 //! Not here: which command is allowed when ([`super::server`]), and what it is answered ([`super::response`]).
 
 use super::number;
+use crate::sasl::{Exchange, Mechanism};
 use crate::secret::Secret;
 use crate::smtp::reply::printable;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 
 /// A command with its arguments. A message number is 1 for the first message; 0 is well-formed and names none.
@@ -20,6 +24,13 @@ pub enum Command {
         name: Vec<u8>,
         /// What [`super::apop::digest`] computes.
         digest: String,
+    },
+    /// AUTH: begins an exchange of SASL (RFC 5034 §4).
+    Auth {
+        /// The mechanism's name, upper case when it was parsed.
+        mechanism: String,
+        /// The initial response, decoded; an empty one is `=` on the wire, `None` is none at all.
+        initial: Option<Secret>,
     },
     /// STAT: how many messages, how many octets.
     Stat,
@@ -93,6 +104,20 @@ impl Command {
             },
             b"PASS" => octets.map(|password| Self::Pass(Secret::new(password))).ok_or(BadCommand::Argument),
             b"APOP" => octets.and_then(parse_apop).ok_or(BadCommand::Argument),
+            b"AUTH" => match words.as_deref() {
+                Ok([mechanism]) => {
+                    Ok(Self::Auth { mechanism: mechanism.to_ascii_uppercase(), initial: None })
+                }
+                Ok([mechanism, initial]) => {
+                    let initial = match *initial {
+                        "=" => Vec::new(),
+                        initial => STANDARD.decode(initial).map_err(|_| BadCommand::Argument)?,
+                    };
+                    let initial = Some(Secret::new(initial));
+                    Ok(Self::Auth { mechanism: mechanism.to_ascii_uppercase(), initial })
+                }
+                _ => Err(BadCommand::Argument),
+            },
             b"TOP" => match words.as_deref() {
                 Ok([id, lines]) => {
                     let (id, lines) = number(id).zip(number(lines)).ok_or(BadCommand::Argument)?;
@@ -114,6 +139,18 @@ impl Command {
         }
     }
 
+    /// AUTH as it begins `exchange`: with the initial response if there is one, and the line with its end is of at most
+    /// `line_octets_max` then. XOAUTH2's is always left for the server to ask for: there are servers that end the
+    /// session over it.
+    pub(super) fn auth(exchange: &mut Exchange, line_octets_max: usize) -> Self {
+        let mechanism = exchange.mechanism();
+        let octets_max = match mechanism {
+            Mechanism::Xoauth2 => 0,
+            _ => line_octets_max.saturating_sub("AUTH  \r\n".len() + mechanism.name().len()),
+        };
+        Self::Auth { mechanism: mechanism.name().to_owned(), initial: exchange.initial(octets_max) }
+    }
+
     /// The keyword, in upper case.
     #[must_use]
     pub const fn keyword(&self) -> &'static str {
@@ -121,6 +158,7 @@ impl Command {
             Self::User(_) => "USER",
             Self::Pass(_) => "PASS",
             Self::Apop { .. } => "APOP",
+            Self::Auth { .. } => "AUTH",
             Self::Stat => "STAT",
             Self::List(_) => "LIST",
             Self::Retr(_) => "RETR",
@@ -156,6 +194,14 @@ impl Command {
             Self::Apop { name, digest } => {
                 argument(name);
                 argument(told(digest.as_bytes()));
+            }
+            Self::Auth { mechanism, initial } => {
+                argument(mechanism.as_bytes());
+                match initial.as_ref().map(Secret::reveal) {
+                    None => {}
+                    Some(b"") => argument(b"="),
+                    Some(initial) => argument(told(STANDARD.encode(initial).as_bytes())),
+                }
             }
             Self::Retr(id) | Self::Dele(id) | Self::List(Some(id)) | Self::Uidl(Some(id)) => {
                 argument(id.to_string().as_bytes());
@@ -199,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_refused() {
-        for line in [&b""[..], b" ", b"XYZZY", b"RETR1", b"AUTH PLAIN", b"\xff\xfe", b" STAT"] {
+        for line in [&b""[..], b" ", b"XYZZY", b"RETR1", b"AUTHPLAIN", b"\xff\xfe", b" STAT"] {
             assert_eq!(Command::parse(line), Err(BadCommand::Unknown), "{line:?}");
         }
         for line in [
@@ -218,6 +264,9 @@ mod tests {
             b"RETR 4294967296",
             b"TOP 1",
             b"LIST 1 2",
+            b"AUTH",
+            b"AUTH PLAIN x",
+            b"AUTH PLAIN eA== eA==",
             b"QUIT now",
             b"DELE \xff",
         ] {
@@ -237,6 +286,10 @@ mod tests {
             octets().prop_map(Command::User),
             octets().prop_map(|octets| Command::Pass(Secret::new(octets))),
             (octets(), "[0-9a-f]{32}").prop_map(|(name, digest)| Command::Apop { name, digest }),
+            ("[A-Z0-9-]{1,20}", any::<Option<Vec<u8>>>()).prop_map(|(mechanism, initial)| Command::Auth {
+                mechanism,
+                initial: initial.map(Secret::new)
+            }),
             any::<Option<u32>>().prop_map(Command::List),
             any::<Option<u32>>().prop_map(Command::Uidl),
             any::<u32>().prop_map(Command::Retr),

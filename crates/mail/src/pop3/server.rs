@@ -4,7 +4,7 @@
 //! Memory: one command line, the numbers of the messages, and a portion of the one being sent. The owner does well not
 //! to read from a link that it can't write to.
 //!
-//! Deliberately not here: accounts, locks and storage; SASL (see [`super`]).
+//! Deliberately not here: accounts, locks and storage; the words of SASL ([`crate::sasl`]).
 
 use super::apop;
 use super::capability::Capabilities;
@@ -15,7 +15,12 @@ use crate::dot::DotStuffer;
 use crate::limits::{AUTOLOGOUT, CHUNK_OCTETS, COMMAND_LINE_OCTETS_MAX, SERVER_HELD_OCTETS_MAX};
 use crate::line::{Line, LineReader};
 use crate::machine::{Input, Instant, Machine, Output};
+use crate::policy::Link;
+use crate::sasl::Mechanism;
+use crate::sasl::server::{Claim, Exchange, Ground, Step};
 use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
@@ -44,6 +49,8 @@ pub struct Mail {
 /// How a client proves who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof<'a> {
+    /// By AUTH.
+    Sasl(&'a Claim),
     /// By PASS.
     Password(&'a Secret),
     /// By APOP.
@@ -56,10 +63,11 @@ pub enum Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// Whether it proves knowledge of `password`.
+    /// Whether it proves knowledge of `password`, or of the token.
     #[must_use]
     pub fn holds_for(&self, password: &Secret) -> bool {
         match self {
+            Self::Sasl(claim) => claim.proves(password),
             Self::Password(given) => *given == password,
             Self::Digest { timestamp, digest } => apop::digest(timestamp, password) == *digest,
         }
@@ -87,8 +95,20 @@ pub trait Service {
     /// What happens in place of a greeting. A refusal ends the session.
     fn greeting(&mut self) -> Result<String, Reaction>;
 
-    /// What CAPA lists. TOP, UIDL and STLS are unknown commands if they are not in it; STLS is left out under TLS.
+    /// What CAPA lists. TOP, UIDL, STLS and AUTH are unknown commands if they are not in it; STLS is left out under TLS,
+    /// and a mechanism that binds where the link has nothing to bind to.
     fn capabilities(&self) -> Capabilities;
+
+    /// What CRAM-MD5 asks with, and SCRAM adds as its nonce: a text like `<1896.697170952@host>`, another one on each
+    /// link (RFC 2195 §2). Needed where CAPA lists either.
+    fn challenge(&self) -> String {
+        String::new()
+    }
+
+    /// The password of a user. SCRAM needs it before a claim is made; without it, the claim is that nothing is proven.
+    fn password_of(&mut self, _user: &str) -> Option<Secret> {
+        None
+    }
 
     /// A well-formed command came, and is obeyed unless this objects. Here a user name may be refused.
     ///
@@ -122,7 +142,7 @@ pub struct Server<S: Service> {
     service: S,
     state: State,
     timestamp: Option<String>,
-    is_secured: bool,
+    link: Link,
     /// The response being sent, if it is of more than a line.
     sending: Option<Sending<S::Content>>,
     /// What arrived while it is being sent.
@@ -139,6 +159,10 @@ enum State {
     Authorization {
         name: Option<Vec<u8>>,
     },
+    /// A response of SASL's comes; no longer command than one.
+    Response(Exchange),
+    /// That the client has read why its claim is refused; the refusal itself follows.
+    Refused(Reaction),
     Handshake,
     /// RFC 1939 §5.
     Transaction(Maildrop),
@@ -176,7 +200,7 @@ impl<S: Service> Server<S> {
             service,
             state: State::Unopened,
             timestamp: None,
-            is_secured: false,
+            link: Link::Clear,
             sending: None,
             pipelined: Vec::new(),
             lines: LineReader::new(COMMAND_LINE_OCTETS_MAX),
@@ -235,13 +259,19 @@ impl<S: Service> Server<S> {
                 }
                 _ => {}
             }
-            let obeyed = match self.lines.next_line() {
+            let line = match self.lines.next_line() {
                 None => return,
+                // It may be a password.
+                Some(Line::Whole(line)) => Ok(Secret::new(line)),
                 Some(Line::TooLong) => Err(refusal("line too long")),
-                Some(Line::Whole(line)) => match Command::parse(line) {
+            };
+            let obeyed = match self.take_exchange() {
+                Some(State::Response(exchange)) => line.and_then(|line| self.read_response(exchange, &line)),
+                Some(State::Refused(refusal)) => Err(refusal),
+                _ => line.and_then(|line| match Command::parse(line.reveal()) {
                     Ok(command) => self.obey(command),
                     Err(bad) => Err(Reaction::Refuse(bad.to_string())),
-                },
+                }),
             };
             if let Err(reaction) = obeyed {
                 self.react(reaction);
@@ -284,6 +314,9 @@ impl<S: Service> Server<S> {
                 let mails = self.service.log_in(&name, Proof::Digest { timestamp, digest: &digest })?;
                 self.welcome(mails);
             }
+            (Command::Auth { mechanism, initial }, State::Authorization { .. }) => {
+                self.begin_exchange(&mechanism, initial)?;
+            }
             (Command::Noop, State::Transaction(_)) => self.respond(""),
             (Command::Stat, State::Transaction(maildrop)) => {
                 let (count, octets) = maildrop.total();
@@ -323,9 +356,74 @@ impl<S: Service> Server<S> {
         Ok(())
     }
 
+    /// Takes the exchange that is under way, if one is; the next log-in may come after it.
+    fn take_exchange(&mut self) -> Option<State> {
+        let is_one = matches!(self.state, State::Response(_) | State::Refused(_));
+        is_one.then(|| std::mem::replace(&mut self.state, State::Authorization { name: None }))
+    }
+
+    fn begin_exchange(&mut self, mechanism: &str, initial: Option<Secret>) -> Result<(), Reaction> {
+        let offered = self.capabilities().sasl.unwrap_or_default();
+        let is_offered = offered.split_ascii_whitespace().any(|name| name == mechanism);
+        let mechanism = Mechanism::named(mechanism).filter(|_| is_offered);
+        let mechanism = mechanism.ok_or_else(|| refusal("mechanism not offered"))?;
+        let step = self.in_exchange(|ground| Exchange::begin(mechanism, initial, ground));
+        self.step(step)
+    }
+
+    /// Takes a line of an exchange (RFC 5034 §4).
+    fn read_response(&mut self, exchange: Exchange, line: &Secret) -> Result<(), Reaction> {
+        let response = match line.reveal() {
+            b"*" => return Err(refusal("cancelled")),
+            line => STANDARD.decode(line).map_err(|_| refusal("not base64"))?,
+        };
+        let step = self.in_exchange(|ground| exchange.respond(&Secret::new(response), ground));
+        self.step(step)
+    }
+
+    fn in_exchange(&mut self, said: impl FnOnce(&mut Ground<'_>) -> Step) -> Step {
+        let offered = self.capabilities().sasl.unwrap_or_default();
+        let binds = offered.split_ascii_whitespace().filter_map(Mechanism::named).any(Mechanism::binds);
+        let binding = self.link.binding().filter(|_| binds);
+        let challenge = self.service.challenge();
+        let password_of = &mut |user: &str| self.service.password_of(user);
+        said(&mut Ground { challenge: &challenge, binding, password_of })
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Reaction> {
+        match step {
+            Step::Challenge(challenge, exchange) => {
+                self.challenge(challenge.reveal());
+                self.state = State::Response(exchange);
+                Ok(())
+            }
+            Step::Done(claim) => {
+                match (self.service.log_in(claim.user().as_bytes(), Proof::Sasl(&claim)), claim.report()) {
+                    (Ok(mails), _) => self.welcome(mails),
+                    (Err(refusal @ Reaction::Refuse(_)), Some(report)) => {
+                        self.challenge(report.as_bytes());
+                        self.state = State::Refused(refusal);
+                    }
+                    (Err(reaction), _) => return Err(reaction),
+                }
+                Ok(())
+            }
+            Step::Malformed => Err(refusal("not a response of this mechanism")),
+        }
+    }
+
+    fn challenge(&mut self, challenge: &[u8]) {
+        self.transmit(format!("+ {}\r\n", STANDARD.encode(challenge)).into_bytes());
+    }
+
     fn capabilities(&self) -> Capabilities {
         let all = self.service.capabilities();
-        Capabilities { stls: all.stls && !self.is_secured, ..all }
+        let can_bind = self.link.binding().is_some();
+        let is_offered = |name: &&str| can_bind || !Mechanism::named(name).is_some_and(Mechanism::binds);
+        let sasl = all
+            .sasl
+            .map(|names| names.split_ascii_whitespace().filter(is_offered).collect::<Vec<_>>().join(" "));
+        Capabilities { stls: all.stls && !self.link.is_secured(), sasl, ..all }
     }
 
     fn list_capabilities(&mut self) {
@@ -429,9 +527,12 @@ impl<S: Service> Machine for Server<S> {
                 self.greet();
             }
             (State::Unopened, _) => {}
-            (State::Handshake, Input::Secured) => {
+            // From the first octet, if it is not by STLS.
+            (State::Handshake | State::Authorization { name: None }, Input::Secured(binding))
+                if self.lines.is_empty() =>
+            {
                 self.progress = now;
-                self.is_secured = true;
+                self.link = Link::Secured(binding);
                 self.state = State::Authorization { name: None };
             }
             (_, Input::Received(octets)) if !octets.is_empty() => {

@@ -12,29 +12,18 @@ use super::envelope::Envelope;
 use super::extensions::Extensions;
 use super::reply::{BadReply, Reply, ReplyReader, Severity, printable};
 use crate::dot::DotStuffer;
-use crate::limits::{CHUNK_OCTETS, IDLE_MAX, QUIT_WAIT_MAX, REPLY_LINE_OCTETS_MAX};
+use crate::limits::{AUTH_LINE_OCTETS_MAX, CHUNK_OCTETS, IDLE_MAX, QUIT_WAIT_MAX, REPLY_LINE_OCTETS_MAX};
 use crate::line::{Line, LineReader};
-use crate::machine::{Input, Instant, Machine, Output, Passage};
-use crate::sasl::{Credentials, Exchange, Mechanism};
-use crate::secret::Secret;
+use crate::machine::{ChannelBinding, Input, Instant, Machine, Output, Passage};
+use crate::policy::{Link, Policy, Security};
+use crate::sasl::{BadChallenge, Credentials, Exchange, Nonce};
+use crate::secret::{Confided, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
 
 pub use super::failure::{Failure, Nonsense, Step};
 pub use super::submission::{Prepared, Submission, Unreadable};
-
-/// Whether the link is to be secured by STARTTLS (RFC 3207).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Security {
-    /// No: it stays in clear, or was secured before the first octet.
-    #[default]
-    AsOpened,
-    /// If the server offers it.
-    WhenOffered,
-    /// It must be; otherwise nothing is sent.
-    Required,
-}
 
 /// What becomes of a message of which some recipients are refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +39,12 @@ pub enum BadRecipient {
 pub struct Order {
     /// How the client calls itself: a domain or an address literal (RFC 5321 §4.1.4).
     pub hello_name: String,
-    /// STARTTLS or not.
-    pub security: Security,
+    /// STARTTLS or not, and what may be said without it.
+    pub policy: Policy,
     /// Used if there; a server that takes none of our mechanisms fails the send then.
     pub credentials: Option<Credentials>,
+    /// For SCRAM; without it, it is not spoken.
+    pub nonce: Option<Nonce>,
     /// The envelope's sender.
     pub sender: Path,
     /// The envelope's recipients, at least one, as they were given: one that cannot be a [`Path`] is refused here.
@@ -84,10 +75,9 @@ pub struct Client {
     lines: LineReader,
     replies: ReplyReader,
     extensions: Extensions,
-    is_secured: bool,
+    link: Link,
     is_traced: bool,
-    /// What the server was told in confidence, and may quote.
-    confided: Vec<Secret>,
+    confided: Confided,
     envelope: Envelope,
     /// Under [`BadRecipient::Skip`], the refused recipient not told yet: the last one is the outcome if none is left.
     skipped: Option<Failure>,
@@ -102,7 +92,7 @@ enum State {
     Helo,
     StartTls,
     Securing,
-    Auth(Exchange, Mechanism),
+    Auth(Box<Exchange>),
     Envelope,
     /// A refused transaction; answers to what was pipelined are still to come.
     EnvelopeRefused(Failure),
@@ -126,9 +116,9 @@ impl Client {
             lines: LineReader::new(REPLY_LINE_OCTETS_MAX),
             replies: ReplyReader::default(),
             extensions: Extensions::default(),
-            is_secured: false,
+            link: Link::Clear,
             is_traced: false,
-            confided: Vec::new(),
+            confided: Confided::default(),
             envelope: Envelope::default(),
             skipped: None,
             outputs: VecDeque::new(),
@@ -197,12 +187,25 @@ impl Client {
             State::StartTls if reply.code == 220 => {
                 self.end(Err(Failure::Malformed(step, Nonsense::Injected)));
             }
-            State::StartTls if self.order.security == Security::WhenOffered => self.after_security(now),
-            // RFC 4954 §4: 334 asks for more, 235 is success.
-            State::Auth(exchange, mechanism) if reply.code == 334 => {
-                self.answer_challenge(exchange, mechanism, &reply, now);
+            State::StartTls if self.order.policy.security == Security::WhenOffered => {
+                self.after_security(now)
             }
-            State::Auth(..) if reply.code == 235 => self.begin_transaction(now),
+            // RFC 4954 §4: 334 asks for more, 235 is success.
+            State::Auth(exchange) if reply.code == 334 => self.answer_challenge(exchange, &reply, now),
+            State::Auth(exchange) if reply.code == 235 => match exchange.conclude() {
+                Ok(()) => self.begin_transaction(now),
+                Err(unproven) => self.finish(Err(BadChallenge::from(unproven).into()), now),
+            },
+            State::Auth(exchange) => {
+                let reason = exchange.reason().map(|reason| self.confided.cut_from(reason));
+                self.finish(
+                    Err(match reason {
+                        Some(reason) => Failure::RefusedFor { reply, reason },
+                        None => Failure::Refused { step, reply },
+                    }),
+                    now,
+                );
+            }
             State::Envelope => self.on_envelope_reply(reply, now),
             State::EnvelopeRefused(failure) => self.on_refused_envelope_reply(failure, &reply, now),
             // The server gives its verdict before the end of the message: it will not take it.
@@ -218,7 +221,7 @@ impl Client {
     }
 
     fn after_hello(&mut self, now: Instant) {
-        let security = if self.is_secured { Security::AsOpened } else { self.order.security };
+        let security = if self.link.is_secured() { Security::AsOpened } else { self.order.policy.security };
         match security {
             Security::Required | Security::WhenOffered if self.extensions.start_tls => {
                 self.enter(State::StartTls, now);
@@ -229,42 +232,38 @@ impl Client {
     }
 
     fn after_security(&mut self, now: Instant) {
-        let Some(credentials) = self.order.credentials.clone() else {
+        let Some(credentials) = &self.order.credentials else {
             return self.begin_transaction(now);
         };
-        // The strongest that is offered, and no other after it: a server, or somebody between, that fails a strong one
-        // must not get the password by a weak one.
         let offered = self.extensions.authentication.as_deref().unwrap_or_default();
-        let Some(mechanism) = offered.split_whitespace().filter_map(Mechanism::named).max() else {
-            let offered = if offered.is_empty() { "none".to_owned() } else { offered.to_owned() };
-            return self.finish(Err(Failure::NoMechanism(offered)), now);
+        let begun = self.order.policy.begin(offered, credentials, self.link, self.order.nonce.as_ref());
+        let mut exchange = match begun {
+            Ok(exchange) => exchange,
+            Err(no_log_in) => return self.finish(Err(no_log_in.into()), now),
         };
-        self.confided.push(credentials.password.clone());
-        let mut exchange = Exchange::new(mechanism, credentials);
-        let initial = exchange.initial();
-        self.confided.extend(initial.clone());
-        self.say(&Command::Auth { mechanism: mechanism.name().to_owned(), initial });
-        self.enter(State::Auth(exchange, mechanism), now);
+        self.confided.tell(credentials.proof.secret());
+        let auth = Command::auth(&mut exchange, AUTH_LINE_OCTETS_MAX);
+        if let Command::Auth { initial: Some(initial), .. } = &auth {
+            self.confided.tell(initial);
+        }
+        self.say(&auth);
+        self.enter(State::Auth(Box::new(exchange)), now);
     }
 
-    fn answer_challenge(
-        &mut self,
-        mut exchange: Exchange,
-        mechanism: Mechanism,
-        reply: &Reply,
-        now: Instant,
-    ) {
-        let challenge = STANDARD.decode(reply.lines.first().map_or("", |line| line.trim())).ok();
-        let response = challenge.and_then(|challenge| exchange.respond(&challenge));
-        let Some(response) = response else {
-            return self.cancel("*", Failure::BadChallenge(mechanism), now);
+    fn answer_challenge(&mut self, mut exchange: Box<Exchange>, reply: &Reply, now: Instant) {
+        let unanswerable = || BadChallenge::Unanswerable(exchange.mechanism());
+        let challenge = STANDARD.decode(reply.lines.first().map_or("", |line| line.trim()));
+        let answered = challenge.map_err(|_| unanswerable());
+        let response = match answered.and_then(|challenge| exchange.respond(&challenge)) {
+            Ok(response) => response,
+            Err(bad) => return self.cancel("*", bad.into(), now),
         };
         let mut line = STANDARD.encode(response.reveal()).into_bytes();
         line.extend_from_slice(b"\r\n");
         self.tell(|_| Passage::Said(Secret::MASK.to_owned()));
-        self.confided.push(response);
+        self.confided.tell(&response);
         self.outputs.push_back(Output::Transmit(line));
-        self.enter(State::Auth(exchange, mechanism), now);
+        self.enter(State::Auth(exchange), now);
     }
 
     /// MAIL, a RCPT for each recipient, DATA: RFC 5321 §3.3.
@@ -459,13 +458,8 @@ impl Client {
         Passage::Heard(match line.get(..3) {
             // A challenge, with the answer to it, may give the password away (RFC 4954 §4; nothing else is a 334).
             Some(b"334") => format!("334 {}", Secret::MASK),
-            _ => self.without_secrets(&printable(line)),
+            _ => self.confided.cut_from(&printable(line)),
         })
-    }
-
-    /// Words of the server, without what it was told in confidence.
-    fn without_secrets(&self, words: &str) -> String {
-        self.confided.iter().fold(words.to_owned(), |words, secret| secret.cut_from(&words))
     }
 
     fn say(&mut self, command: &Command) {
@@ -485,6 +479,19 @@ impl Client {
             State::Body(_) => Step::Message,
             State::Final => Step::FinalDot,
             State::Cancelled(_) | State::Quit(_) | State::Ended => Step::Quit,
+        }
+    }
+
+    /// TLS stands: from the first octet if the greeting is still awaited, and nothing of it came yet.
+    fn on_secured(&mut self, binding: Option<ChannelBinding>, now: Instant) {
+        if !self.lines.is_empty() || !self.replies.is_empty() {
+            return self.break_off(Failure::Malformed(self.step(), Nonsense::Injected));
+        }
+        self.link = Link::Secured(binding);
+        if matches!(self.state, State::Securing) {
+            // RFC 3207 §4.2: what was known before is forgotten, and asked for again.
+            self.extensions = Extensions::default();
+            self.enter(State::Ehlo, now);
         }
     }
 
@@ -525,7 +532,7 @@ impl Client {
                 Some(Ok(Some(mut reply))) => {
                     // A refusal is quoted to people.
                     if matches!(reply.severity(), Severity::Transient | Severity::Permanent) {
-                        reply.lines = reply.lines.iter().map(|line| self.without_secrets(line)).collect();
+                        reply.lines = reply.lines.iter().map(|line| self.confided.cut_from(line)).collect();
                     }
                     self.on_reply_among_octets(reply, now);
                 }
@@ -564,12 +571,7 @@ impl Machine for Client {
         match (input, &self.state) {
             (_, State::Ended) => {}
             (Input::Opened, State::Opening) => self.enter(State::Greeting, now),
-            (Input::Secured, State::Securing) => {
-                // RFC 3207 §4.2: what was known before is forgotten, and asked for again.
-                self.is_secured = true;
-                self.extensions = Extensions::default();
-                self.enter(State::Ehlo, now);
-            }
+            (Input::Secured(binding), State::Greeting | State::Securing) => self.on_secured(binding, now),
             (Input::Received(octets), _) => self.on_received(octets, now),
             // No portion before the last one was taken away.
             (Input::Drained, State::Body(_)) if self.outputs.is_empty() => self.send_portion(now),
@@ -579,7 +581,7 @@ impl Machine for Client {
             (Input::DeadlinePassed, _) if self.deadline.is_some_and(|deadline| deadline <= now) => {
                 self.on_deadline();
             }
-            (Input::Opened | Input::Secured | Input::Drained | Input::DeadlinePassed, _) => {}
+            (Input::Opened | Input::Secured(_) | Input::Drained | Input::DeadlinePassed, _) => {}
         }
     }
 

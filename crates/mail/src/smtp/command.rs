@@ -5,6 +5,7 @@
 //! that this project's server does not offer (DSN, BDAT …) are no commands here either.
 
 use crate::limits::{ADDRESS_OCTETS_MAX, MECHANISM_OCTETS_MAX};
+use crate::sasl::Exchange;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::display::Base64Display;
@@ -114,6 +115,14 @@ impl Command {
 }
 
 impl Command {
+    /// AUTH as it begins `exchange`: with the initial response if there is one, and the line with its end is of at most
+    /// `line_octets_max` then.
+    pub(super) fn auth(exchange: &mut Exchange, line_octets_max: usize) -> Self {
+        let mechanism = exchange.mechanism().name().to_owned();
+        let octets_max = line_octets_max.saturating_sub("AUTH  \r\n".len() + mechanism.len());
+        Self::Auth { mechanism, initial: exchange.initial(octets_max) }
+    }
+
     /// The line on the wire without CRLF, secrets in it as `***`.
     #[must_use]
     pub fn masked(&self) -> String {

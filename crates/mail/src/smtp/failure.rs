@@ -5,7 +5,8 @@
 use super::reply::{BadReply, Reply};
 use super::submission::Unreadable;
 use crate::limits::IDLE_MAX;
-use crate::sasl::Mechanism;
+use crate::policy::NoLogIn;
+use crate::sasl::BadChallenge;
 use std::fmt;
 
 /// Where in the session something happened; shows as the command the server was answering.
@@ -77,12 +78,20 @@ pub enum Failure {
     /// The sender's address needs SMTPUTF8, which the server does not have.
     #[error("does not offer SMTPUTF8, which the sender's address needs")]
     SenderNotCarried,
-    /// Credentials are given, and the server offers no mechanism that is spoken here.
-    #[error("offers no authentication mechanism that is spoken here, but: {0}")]
-    NoMechanism(String),
+    /// The server said no to the log-in, and before that why.
+    #[error("answered \"{reply}\" to {step}, for the reason \"{reason}\"", step = Step::Auth)]
+    RefusedFor {
+        /// Its words.
+        reply: Reply,
+        /// Its reason: the status of the token, or what was wrong with the proof.
+        reason: String,
+    },
+    /// Credentials are given, and there is no way that they may go to this server on this link; none of them did.
+    #[error(transparent)]
+    NoLogIn(#[from] NoLogIn),
     /// The server's challenge could not be answered; the exchange was cancelled.
-    #[error("sent a challenge that {0} cannot answer")]
-    BadChallenge(Mechanism),
+    #[error(transparent)]
+    BadChallenge(#[from] BadChallenge),
     /// The message is larger than the server takes (RFC 1870); none of it was sent.
     #[error("takes messages of {limit} octets; this one has {octets}")]
     TooLarge {

@@ -143,6 +143,12 @@ impl ReplyReader {
         Ok((!more).then(|| Reply { code, lines: std::mem::take(&mut self.lines) }))
     }
 
+    /// Whether no reply has begun.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// Forgets a reply begun.
     pub fn clear(&mut self) {
         self.lines = Vec::new();

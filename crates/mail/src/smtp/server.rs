@@ -4,14 +4,15 @@
 //! Not here: mailboxes, users, and names that mean trouble; all that is the service's. Nor a clock: a late answer is a
 //! deadline.
 
-use super::auth::{Claim, Exchange, Step};
 use super::command::{BadCommand, Command, Path};
 use super::reply::Reply;
 use crate::dot::DotReader;
 use crate::limits::{COMMAND_LINE_OCTETS_MAX, RECIPIENTS_MAX, SERVER_HELD_OCTETS_MAX, SERVER_IDLE_MAX};
 use crate::line::{Line, LineReader};
 use crate::machine::{Input, Instant, Machine, Output};
+use crate::policy::Link;
 use crate::sasl::Mechanism;
+use crate::sasl::server::{Claim, Exchange, Ground, Step};
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -51,6 +52,11 @@ pub trait Service {
     /// A client proves who it is (RFC 4954); the accepting reply is a 235.
     fn authenticate(&mut self, claim: &Claim) -> Reaction;
 
+    /// The password of a user. SCRAM needs it before a claim is made; without it, the claim is that nothing is proven.
+    fn password_of(&mut self, _user: &str) -> Option<Secret> {
+        None
+    }
+
     /// A transaction begins; `authenticated` tells of an accepted AUTH on this link.
     fn mail(&mut self, reverse_path: &Path, authenticated: bool) -> Reaction;
 
@@ -81,16 +87,17 @@ pub struct Settings {
     pub message_octets_max: u64,
     /// Most recipients of one message; RFC 5321 §4.5.3.1.8 wants no fewer than 100.
     pub recipients_max: usize,
-    /// What AUTH offers; none: no AUTH.
+    /// What AUTH offers; none: no AUTH. What binds is left out where the link has nothing to bind to.
     pub mechanisms: Vec<Mechanism>,
     /// Whether STARTTLS is offered, until it was used.
     pub start_tls: bool,
-    /// What CRAM-MD5 asks with: a text like `<1896.697170952@host>`, another one on each link (RFC 2195 §2).
+    /// What CRAM-MD5 asks with, and SCRAM adds as its nonce: a text like `<1896.697170952@host>`, another one on each
+    /// link (RFC 2195 §2).
     pub challenge: String,
 }
 
 impl Settings {
-    /// A server called `name` with a given bound for messages, that offers all mechanisms and no STARTTLS.
+    /// A server called `name` with a given bound for messages, that offers the mechanisms of its time and no STARTTLS.
     #[must_use]
     pub fn new(name: impl Into<String>, message_octets_max: u64, challenge: impl Into<String>) -> Self {
         Self {
@@ -113,7 +120,7 @@ pub struct Server<S> {
     is_open: bool,
     /// Whether the client said EHLO or HELO.
     is_greeted: bool,
-    is_secured: bool,
+    link: Link,
     is_authenticated: bool,
     /// `None` before MAIL was accepted.
     transaction: Option<Transaction>,
@@ -132,6 +139,8 @@ enum Phase {
     Commands,
     /// A response in an authentication.
     Response(Exchange),
+    /// That the client has read why its claim is refused; the refusal itself follows.
+    Refused(Reaction),
     Text(Text),
     /// Nothing that was sent in clear counts any more.
     Handshake,
@@ -172,15 +181,22 @@ impl<S: Service> Machine for Server<S> {
                 let greeting = self.service.greeting();
                 self.is_open = self.react(greeting, now);
             }
-            (Input::Secured, Phase::Handshake) => {
+            (Input::Secured(binding), Phase::Handshake) => {
                 // Nothing learnt in clear is kept (RFC 3207 §4.2).
                 self.is_greeted = false;
                 self.is_authenticated = false;
-                self.is_secured = true;
+                self.link = Link::Secured(binding);
                 self.phase = Phase::Commands;
                 self.idle_at = Some(now + SERVER_IDLE_MAX);
             }
-            (Input::Received(octets), Phase::Commands | Phase::Response(_) | Phase::Text(_)) => {
+            // From the first octet.
+            (Input::Secured(binding), Phase::Commands) if !self.is_greeted && self.received.is_empty() => {
+                self.link = Link::Secured(binding);
+            }
+            (
+                Input::Received(octets),
+                Phase::Commands | Phase::Response(_) | Phase::Refused(_) | Phase::Text(_),
+            ) => {
                 self.idle_at = Some(now + SERVER_IDLE_MAX);
                 self.received.push(octets);
                 self.read(now);
@@ -211,7 +227,7 @@ impl<S: Service> Server<S> {
             phase: Phase::Unopened,
             is_open: false,
             is_greeted: false,
-            is_secured: false,
+            link: Link::Clear,
             is_authenticated: false,
             transaction: None,
             received: LineReader::new(COMMAND_LINE_OCTETS_MAX),
@@ -232,7 +248,7 @@ impl<S: Service> Server<S> {
                     }
                     self.read_text(&octets, now);
                 }
-                Phase::Commands | Phase::Response(_) => {
+                Phase::Commands | Phase::Response(_) | Phase::Refused(_) => {
                     let line = match self.received.next_line() {
                         None => return,
                         // It may be a password.
@@ -241,6 +257,9 @@ impl<S: Service> Server<S> {
                     };
                     match std::mem::replace(&mut self.phase, Phase::Commands) {
                         Phase::Response(exchange) => self.read_response(exchange, line.as_ref(), now),
+                        Phase::Refused(refusal) => {
+                            self.react(refusal, now);
+                        }
                         _ => self.read_command(line.as_ref(), now),
                     }
                 }
@@ -300,8 +319,8 @@ impl<S: Service> Server<S> {
             reply
                 .lines
                 .extend(["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"].map(String::from));
-            if !self.settings.mechanisms.is_empty() {
-                let names: Vec<_> = self.settings.mechanisms.iter().map(|m| m.name()).collect();
+            let names: Vec<_> = self.mechanisms().map(Mechanism::name).collect();
+            if !names.is_empty() {
                 reply.lines.push(format!("AUTH {}", names.join(" ")));
             }
             if self.offers_tls() {
@@ -311,13 +330,19 @@ impl<S: Service> Server<S> {
         self.send(&reply);
     }
 
+    /// What is offered on this link.
+    fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        let can_bind = self.link.binding().is_some();
+        self.settings.mechanisms.iter().copied().filter(move |mechanism| can_bind || !mechanism.binds())
+    }
+
     const fn offers_tls(&self) -> bool {
-        self.settings.start_tls && !self.is_secured
+        self.settings.start_tls && !self.link.is_secured()
     }
 
     fn start_tls(&mut self) {
         if !self.offers_tls() {
-            return self.answer(if self.is_secured { 503 } else { 502 }, "5.5.1 No TLS to start");
+            return self.answer(if self.link.is_secured() { 503 } else { 502 }, "5.5.1 No TLS to start");
         }
         self.answer(220, "2.0.0 Ready to start TLS");
         self.outputs.push_back(Output::StartTls);
@@ -334,13 +359,21 @@ impl<S: Service> Server<S> {
         if self.is_authenticated || self.transaction.is_some() {
             return self.answer(503, "5.5.1 Not now");
         }
-        match self.settings.mechanisms.iter().find(|offered| offered.name() == mechanism) {
+        let offered = self.mechanisms().find(|offered| offered.name() == mechanism);
+        match offered {
             None => self.answer(504, "5.5.4 Mechanism not offered"),
-            Some(&offered) => {
-                let step = Exchange::begin(offered, initial, &self.settings.challenge);
+            Some(offered) => {
+                let step = self.in_exchange(|ground| Exchange::begin(offered, initial, ground));
                 self.step(step, now);
             }
         }
+    }
+
+    fn in_exchange(&mut self, said: impl FnOnce(&mut Ground<'_>) -> Step) -> Step {
+        let binding = self.mechanisms().any(Mechanism::binds).then(|| self.link.binding()).flatten();
+        let Self { service, settings, .. } = self;
+        let password_of = &mut |user: &str| service.password_of(user);
+        said(&mut Ground { challenge: &settings.challenge, binding, password_of })
     }
 
     /// Takes a line of an authentication (RFC 4954 §4); `None` for one that was too long.
@@ -349,7 +382,10 @@ impl<S: Service> Server<S> {
             None => self.answer(500, "5.5.6 Line too long"),
             Some(b"*") => self.answer(501, "5.7.0 Authentication cancelled"),
             Some(line) => match STANDARD.decode(line) {
-                Ok(response) => self.step(exchange.respond(Secret::new(response)), now),
+                Ok(response) => {
+                    let step = self.in_exchange(|ground| exchange.respond(&Secret::new(response), ground));
+                    self.step(step, now);
+                }
                 Err(_) => self.answer(501, "5.5.2 Not base64"),
             },
         }
@@ -358,12 +394,18 @@ impl<S: Service> Server<S> {
     fn step(&mut self, step: Step, now: Instant) {
         match step {
             Step::Challenge(challenge, exchange) => {
-                self.answer(334, STANDARD.encode(challenge));
+                self.answer(334, STANDARD.encode(challenge.reveal()));
                 self.phase = Phase::Response(exchange);
             }
             Step::Done(claim) => {
                 let reaction = self.service.authenticate(&claim);
-                self.is_authenticated = self.react(reaction, now);
+                match (claim.report(), &reaction) {
+                    (Some(report), Reaction::Reply(reply)) if reply.code >= 400 => {
+                        self.answer(334, STANDARD.encode(report));
+                        self.phase = Phase::Refused(reaction);
+                    }
+                    _ => self.is_authenticated = self.react(reaction, now),
+                }
             }
             Step::Malformed => self.answer(501, "5.5.2 Not a response of this mechanism"),
         }

@@ -2,11 +2,10 @@
 
 use crate::script::{GOOD_END, greeting, order, play};
 use mail::sasl::Credentials;
-use mail::secret::Secret;
 use mail::smtp::client::Order;
 
 fn tim() -> Order {
-    let credentials = Some(Credentials { user: b"tim".to_vec(), password: Secret::new("tanstaaftanstaaf") });
+    let credentials = Some(Credentials::with_password("tim", "tanstaaftanstaaf"));
     Order { credentials, ..order() }
 }
 
@@ -142,10 +141,7 @@ fn a_log_in_that_is_offered_and_not_asked_for_is_left_alone() {
 
 #[test]
 fn an_empty_password_is_a_password() {
-    let order = || Order {
-        credentials: Some(Credentials { user: b"u".to_vec(), password: Secret::default() }),
-        ..order()
-    };
+    let order = || Order { credentials: Some(Credentials::with_password("u", "")), ..order() };
     let login = "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: dQ==\nS: 334 UGFzc3dvcmQ6\nC:\nS: 235 in";
     play(order, &(greeting(&["AUTH LOGIN"]) + login + TRANSACTION + GOOD_END));
 }

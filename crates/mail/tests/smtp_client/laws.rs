@@ -3,16 +3,16 @@
 use crate::script::{Peer, Text, order_to};
 use mail::limits::CHUNK_OCTETS;
 use mail::machine::{Input, Instant, Machine, Output};
+use mail::policy::{Policy, Security};
 use mail::sasl::Credentials;
-use mail::secret::Secret;
-use mail::smtp::client::{BadRecipient, Client, Event, Order, Security};
+use mail::smtp::client::{BadRecipient, Client, Event, Order};
 use proptest::prelude::*;
 
 /// All that there is: TLS, a log-in, several recipients.
 fn order(bad_recipient: BadRecipient, security: Security) -> Order {
     Order {
-        security,
-        credentials: Some(Credentials { user: b"u".to_vec(), password: Secret::new("p") }),
+        policy: Policy { security, ..Policy::default() },
+        credentials: Some(Credentials::with_password("u", "p")),
         message: Text::of(&[b"Subject: a\r\n", b"\r\n.\r\n", b".b"]),
         ..order_to(&["a@x", "b@x", "c@x"], bad_recipient)
     }
@@ -52,7 +52,7 @@ fn transcript(order: Order, turns: &[String], portions: &[usize]) -> Vec<String>
             rest = after;
         }
         if at == 2 {
-            peer.tell(Input::Secured);
+            peer.tell(Input::Secured(None));
         }
     }
     peer.transcript
@@ -61,7 +61,7 @@ fn transcript(order: Order, turns: &[String], portions: &[usize]) -> Vec<String>
 fn input(kind: u8, octets: &[u8]) -> Input<'_> {
     match kind {
         0 => Input::Opened,
-        1 => Input::Secured,
+        1 => Input::Secured(None),
         2 => Input::Drained,
         3 => Input::DeadlinePassed,
         4 => Input::Closed,

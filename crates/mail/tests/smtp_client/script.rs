@@ -12,9 +12,8 @@
 //! The link opens by itself, and takes at once what is sent.
 
 use mail::machine::{Input, Instant, Machine, Output};
-use mail::smtp::client::{
-    BadRecipient, Client, Event, Failure, Order, Prepared, Security, Submission, Unreadable,
-};
+use mail::policy::Policy;
+use mail::smtp::client::{BadRecipient, Client, Event, Failure, Order, Prepared, Submission, Unreadable};
 use std::time::Duration;
 
 /// A message in given portions. It can carry octets above 127 as they are, or not at all.
@@ -46,8 +45,9 @@ pub(crate) const CONTENT: &[u8] = b"Subject: a\r\n\r\nb\r\n";
 pub(crate) fn order() -> Order {
     Order {
         hello_name: "modem.example".into(),
-        security: Security::AsOpened,
+        policy: Policy::default(),
         credentials: None,
+        nonce: None,
         sender: "mike@server.com".parse().unwrap(),
         recipients: vec!["john@server.com".into()],
         bad_recipient: BadRecipient::Fail,
@@ -116,7 +116,7 @@ fn play_in_portions(order: Order, script: &str, octets: usize) {
                 }
             }
             "closed" => peer.tell_by_name(line, Input::Closed),
-            "secured" => peer.tell_by_name(line, Input::Secured),
+            "secured" => peer.tell_by_name(line, Input::Secured(None)),
             "wait" => {
                 peer.now = peer.now + Duration::from_millis(rest.parse().unwrap());
                 peer.tell_by_name(line, Input::DeadlinePassed);

@@ -2,13 +2,13 @@
 
 use crate::script::{GOOD_END, Peer, greeting, order, play, play_at_once};
 use mail::machine::Input;
+use mail::policy::{Policy, Security};
 use mail::sasl::Credentials;
-use mail::secret::Secret;
-use mail::smtp::client::{Failure, Nonsense, Order, Security, Step};
+use mail::smtp::client::{Failure, Nonsense, Order, Step};
 
 fn order_with(security: Security) -> Order {
-    let credentials = Some(Credentials { user: b"u".to_vec(), password: Secret::new("p") });
-    Order { security, credentials, ..order() }
+    let credentials = Some(Credentials::with_password("u", "p"));
+    Order { policy: Policy { security, ..Policy::default() }, credentials, ..order() }
 }
 
 fn required() -> Order {

@@ -5,7 +5,6 @@ use crate::script::{Peer, Text, greeting, order, play};
 use mail::limits::{IDLE_MAX, QUIT_WAIT_MAX};
 use mail::machine::{Input, Instant, Machine, Output};
 use mail::sasl::Credentials;
-use mail::secret::Secret;
 use mail::smtp::client::{Client, Event, Failure, Order, Step};
 use std::time::Duration;
 
@@ -13,10 +12,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Longer sessions, each up to the step that is not answered.
 fn unanswered() -> Vec<(Order, Vec<&'static str>, Step)> {
-    let login = || Order {
-        credentials: Some(Credentials { user: b"u".to_vec(), password: Secret::new("p") }),
-        ..order()
-    };
+    let login = || Order { credentials: Some(Credentials::with_password("u", "p")), ..order() };
     let mut steps = Vec::new();
     for (at, &(_, step)) in SESSION.iter().enumerate() {
         steps.push((order(), SESSION[..at].iter().map(|&(line, _)| line).collect(), step));
@@ -186,7 +182,7 @@ fn nothing_is_done_after_the_end() {
     let transcript = peer.transcript.clone();
     for input in [
         Input::Opened,
-        Input::Secured,
+        Input::Secured(None),
         Input::Received(b"220 mx\r\n250 mx\r\n"),
         Input::Drained,
         Input::Closed,

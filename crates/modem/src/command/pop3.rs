@@ -10,17 +10,16 @@ use crate::modem::Modem;
 use mail::machine::Instant;
 use mail::pop3::client::Request;
 use mail::sasl::Credentials;
-use mail::secret::Secret;
 
 pub(super) fn read_account(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     let line = match &modem.inbox.account {
         None => {
             [(); 2].map(|()| quoted_line("+POP3SRV", "", &[b"", b"", b""], &format!(", {}", Account::PORT)))
         }
-        Some(Account { server, port, credentials: Credentials { user, password } }) => {
+        Some(Account { server, port, credentials: Credentials { user, proof } }) => {
             let tail = format!(", {port}");
             let line = |password| quoted_line("+POP3SRV", "", &[server.as_bytes(), user, password], &tail);
-            [line(password.reveal()), line(MASK)]
+            [line(proof.secret().reveal()), line(MASK)]
         }
     };
     say_secret(modem, &[line]);
@@ -43,7 +42,7 @@ pub(super) fn write_account(modem: &mut Modem, arguments: &Arguments, _: Instant
         return Answer::ERROR;
     };
     let port = arguments.number(3).and_then(|port| u16::try_from(port).ok()).unwrap_or(Account::PORT);
-    let credentials = Credentials { user: user.to_vec(), password: Secret::new(password) };
+    let credentials = Credentials::with_password(user, password);
     set_account(modem, Some(Account { server: server.to_owned(), port, credentials }))
 }
 

@@ -71,9 +71,9 @@ pub(super) fn clear_server(modem: &mut Modem, _: &Arguments, _: Instant) -> Answ
 pub(super) fn read_authentication(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     let line = match &modem.outbox.credentials {
         None => [(); 2].map(|()| quoted_line("+SMTPAUTH", "0, ", &[b"", b""], "")),
-        Some(Credentials { user, password }) => {
+        Some(Credentials { user, proof }) => {
             let line = |password| quoted_line("+SMTPAUTH", "1, ", &[user, password], "");
-            [line(password.reveal()), line(MASK)]
+            [line(proof.secret().reveal()), line(MASK)]
         }
     };
     say_secret(modem, &[line]);
@@ -84,9 +84,7 @@ pub(super) fn write_authentication(modem: &mut Modem, arguments: &Arguments, _: 
     when_idle(modem, |modem| {
         modem.outbox.credentials = match (arguments.number(0)?, arguments.octets(1), arguments.octets(2)) {
             (0, None, None) => None,
-            (1, Some(user), Some(password)) => {
-                Some(Credentials { user: user.to_vec(), password: Secret::new(password) })
-            }
+            (1, Some(user), Some(password)) => Some(Credentials::with_password(user, password)),
             _ => return None,
         };
         Some(())

@@ -31,7 +31,7 @@ pub(crate) fn failure_words(failure: &Failure, was_idle: bool) -> &'static str {
         Failure::Lost if was_idle => SERVER_ERROR,
         Failure::NotOpened | Failure::Lost => NETWORK_ERROR,
         Failure::RefusedUser(_) => "+POP3: INVALID UN",
-        Failure::RefusedPassword(_) => "+POP3: INVALID UN/PWD",
+        Failure::RefusedPassword(_) | Failure::RefusedFor { .. } => "+POP3: INVALID UN/PWD",
         Failure::Released(_)
         | Failure::Silent(_)
         | Failure::Malformed { .. }
@@ -40,6 +40,8 @@ pub(crate) fn failure_words(failure: &Failure, was_idle: bool) -> &'static str {
         | Failure::TlsNotOffered
         | Failure::TlsRefused(_)
         | Failure::TlsFailed
+        | Failure::NoLogIn(_)
+        | Failure::BadChallenge(_)
         | Failure::QuitRefused(_) => SERVER_ERROR,
     }
 }

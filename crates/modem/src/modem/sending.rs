@@ -52,7 +52,7 @@ impl Modem {
             self.outbox.sending = Some(sending);
             return;
         };
-        let Route { security, account, rewriting } = route;
+        let Route { policy, nonce, account, rewriting } = route;
         rewriting.apply(&mut letter);
         let Letter { draft, sender, recipients } = *letter;
         let Ok(sender) = sender.parse() else {
@@ -65,7 +65,8 @@ impl Modem {
         };
         let order = Order {
             hello_name: self.settings.hello_name.clone(),
-            security,
+            policy,
+            nonce,
             credentials: account.credentials(self.outbox.credentials.clone()),
             sender,
             recipients,

@@ -12,7 +12,7 @@ use crate::route::{Call, Route, user_name};
 use crate::terminal::Code;
 use mail::limits::IDLE_MAX;
 use mail::machine::{Input as LinkInput, Instant, Machine as _, Output as LinkOutput};
-use mail::pop3::client::{self, Client, Event, Failure, Request};
+use mail::pop3::client::{self, Client, Event, Failure, LogIn, Request};
 use std::time::Duration;
 
 /// The folder of saved mails, on either drive.
@@ -47,16 +47,17 @@ impl Modem {
     /// The session's link stands.
     pub(super) fn on_session_opened(&mut self, route: Route, now: Instant) {
         let Session::Opening(link, _) = self.inbox.session else { return };
-        let Route { security, account, rewriting: _ } = route;
+        let Route { policy, nonce, account, rewriting: _ } = route;
         let named = self.inbox.account.as_ref().map(|account| account.credentials.clone());
         let credentials = account.credentials(named.clone()).or(named);
-        let account = credentials.and_then(|it| client::Account::new(it, self.settings.apop).ok());
+        let log_in = nonce.map_or(LogIn::AsNote, LogIn::Sasl);
+        let account = credentials.and_then(|it| client::Account::new(it, self.settings.apop, log_in).ok());
         let Some(account) = account else {
             // What no POP3 command can carry is refused by AT+POP3SRV, and where routes are made.
             self.outputs.push_back(Output::Abort(link));
             return self.end_session(&Failure::NotOpened, "was not called: nobody can log in so", now);
         };
-        let mut client = Client::new(account, security, now);
+        let mut client = Client::new(account, policy, now);
         if self.settings.trace {
             client.trace();
         }

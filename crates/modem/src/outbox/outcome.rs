@@ -28,15 +28,18 @@ pub(crate) fn failure_words(failure: &Failure, authentication: Authentication) -
         {
             "AUTH REQUIRED"
         }
-        Failure::Refused { step: Step::Auth, reply } if reply.severity() == Severity::Permanent => {
+        Failure::Refused { step: Step::Auth, reply } | Failure::RefusedFor { reply, .. }
+            if reply.severity() == Severity::Permanent =>
+        {
             "AUTH ERROR"
         }
         Failure::BadRecipient { address, .. } => return format!("+SMTP: BAD RCPT {address}"),
         Failure::Refused { .. }
+        | Failure::RefusedFor { .. }
         | Failure::Silent(_)
         | Failure::Malformed(..)
         | Failure::SenderNotCarried
-        | Failure::NoMechanism(_)
+        | Failure::NoLogIn(_)
         | Failure::BadChallenge(_)
         | Failure::TooLarge { .. }
         | Failure::TlsNotOffered

@@ -225,7 +225,7 @@ impl Machine for Receiver {
                 self.deadline_passed(now);
             }
             Input::Closed if !matches!(self.state, State::Over) => self.end(Err(Failure::Silent)),
-            Input::DeadlinePassed | Input::Closed | Input::Opened | Input::Secured | Input::Drained => {}
+            Input::DeadlinePassed | Input::Closed | Input::Opened | Input::Secured(_) | Input::Drained => {}
         }
     }
 

@@ -162,7 +162,7 @@ impl Machine for Sender {
                 self.cancel(if waiting { Failure::NotBegun } else { Failure::Silent });
             }
             Input::Closed if !matches!(self.state, State::Over) => self.end(Err(Failure::Silent)),
-            Input::DeadlinePassed | Input::Closed | Input::Opened | Input::Secured | Input::Drained => {}
+            Input::DeadlinePassed | Input::Closed | Input::Opened | Input::Secured(_) | Input::Drained => {}
         }
     }
 

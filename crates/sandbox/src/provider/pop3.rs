@@ -72,6 +72,7 @@ impl Service for Session {
             stls: self.start_tls,
             resp_codes: true,
             auth_resp_code: true,
+            sasl: None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::{GARBAGE, in_a_line};
 use crate::limits::{CUT_AFTER_OCTETS, SLOW_ANSWER};
 use crate::mailbox::{Delivery, Envelope, Mailboxes, NotStored};
 use crate::trouble::{self, Place, Trouble};
-use mail::smtp::auth::Claim;
+use mail::sasl::server::Claim;
 use mail::smtp::command::Path;
 use mail::smtp::reply::Reply;
 use mail::smtp::server::{Reaction, Service};

@@ -3,7 +3,9 @@
 use super::Request;
 use crate::limits::{HEADER_TEXT_OCTETS_MAX, IDLE_MAX};
 use crate::machine::Passage;
+use crate::policy::NoLogIn;
 use crate::pop3::response::{BadResponse, Response};
+use crate::sasl::BadChallenge;
 use std::fmt;
 
 /// What the owner of a session gets to know.
@@ -97,9 +99,23 @@ pub enum Failure {
     /// -ERR to USER.
     #[error("answered \"{0}\" to USER")]
     RefusedUser(Response),
-    /// -ERR to PASS or APOP. Its [`Response::code`] tells a wrong password from a locked maildrop, if the server does.
+    /// -ERR to PASS, APOP or AUTH. Its [`Response::code`] tells a wrong password from a locked maildrop, if the server does.
     #[error("answered \"{0}\" to the log-in")]
     RefusedPassword(Response),
+    /// -ERR to AUTH, and before that the reason: the status of the token, or what was wrong with the proof.
+    #[error("answered \"{response}\" to the log-in, for the reason \"{reason}\"")]
+    RefusedFor {
+        /// What the server said in the end.
+        response: Response,
+        /// Its reason.
+        reason: String,
+    },
+    /// There is no way that the credentials may go to this server on this link; none of them did.
+    #[error(transparent)]
+    NoLogIn(#[from] NoLogIn),
+    /// The server's challenge could not be answered; the exchange was cancelled.
+    #[error(transparent)]
+    BadChallenge(#[from] BadChallenge),
     /// -ERR to QUIT: some of what was marked was not deleted (RFC 1939 §6).
     #[error("answered \"{0}\" to QUIT: not all is deleted")]
     QuitRefused(Response),
@@ -122,6 +138,8 @@ pub enum Step {
     Pass,
     /// APOP.
     Apop,
+    /// AUTH, and what was said in its exchange.
+    Auth,
     /// What the owner asked for.
     Request(Request),
 }
@@ -136,6 +154,7 @@ impl fmt::Display for Step {
             Self::User => "USER",
             Self::Pass => "PASS",
             Self::Apop => "APOP",
+            Self::Auth => "AUTH",
             Self::Request(request) => return write!(f, "{}", request.command()),
         })
     }

@@ -3,11 +3,11 @@
 use super::Post;
 use crate::limits::IDLE_MAX;
 use crate::machine::{Input, Instant, Machine, Output};
-use crate::pop3::client::{Account, Client, Event, Failure, Request, Security, Step};
+use crate::policy::{Policy, Security};
+use crate::pop3::client::{Account, Client, Event, Failure, LogIn, Request, Step};
 use crate::pop3::response::{BadResponse, Response, ResponseCode};
 use crate::pop3::server::Server;
 use crate::sasl::Credentials;
-use crate::secret::Secret;
 
 const MAIL_1: &[u8] = b"Subject: one\r\n\r\n.dot\r\n..\r\n.\r\nend\r\n";
 const MAIL_2: &[u8] = b"Subject: two\r\n\r\n";
@@ -24,10 +24,13 @@ struct World {
 
 impl World {
     fn new(user: &str, apop: bool, security: Security) -> Self {
-        let credentials = Credentials { user: user.into(), password: Secret::new("tiger") };
-        let account = Account::new(credentials, apop).unwrap();
+        let credentials = Credentials::with_password(user, "tiger");
+        let account = Account::new(credentials, apop, LogIn::AsNote).unwrap();
         let post = Post { has_stls: security != Security::AsOpened, ..Post::new(&[MAIL_1, MAIL_2]) };
-        let (client, server) = (Client::new(account, security, Instant::POWER_ON), Server::new(post));
+        let (client, server) = (
+            Client::new(account, Policy { security, ..Policy::default() }, Instant::POWER_ON),
+            Server::new(post),
+        );
         let mut world = Self { client, server, now: Instant::POWER_ON, events: Vec::new() };
         world.client.handle(Input::Opened, world.now);
         world.server.handle(Input::Opened, world.now);
@@ -65,8 +68,8 @@ impl World {
                 match output {
                     Output::Transmit(octets) => self.server.handle(Input::Received(&octets), self.now),
                     Output::StartTls => {
-                        self.server.handle(Input::Secured, self.now);
-                        self.client.handle(Input::Secured, self.now);
+                        self.server.handle(Input::Secured(None), self.now);
+                        self.client.handle(Input::Secured(None), self.now);
                     }
                     Output::Close | Output::Abort => self.server.handle(Input::Closed, self.now),
                     Output::Event(event) => match (self.events.last_mut(), event) {

@@ -196,7 +196,7 @@ fn tls_begins_once_and_with_nothing_left_over() {
     session.hear("USER un\r\n");
     assert!(!session.refuses("STLS"));
     assert_eq!(session.begun_tls, 1);
-    session.tell(Input::Secured);
+    session.tell(Input::Secured(None));
     assert!(!session.hear("CAPA\r\n").contains("STLS"));
     assert!(session.refuses("STLS"));
     assert!(session.refuses("PASS tiger"), "the name came in clear");
@@ -234,7 +234,7 @@ fn a_silent_client_is_logged_out() {
 #[test]
 fn nothing_happens_before_the_opening() {
     let mut server = Server::new(Post::new(&[]));
-    for input in [Input::Received(b"QUIT\r\n"), Input::Secured, Input::Drained, Input::DeadlinePassed] {
+    for input in [Input::Received(b"QUIT\r\n"), Input::Secured(None), Input::Drained, Input::DeadlinePassed] {
         server.handle(input, Instant::POWER_ON);
         assert_eq!((server.poll(), server.deadline()), (None, None));
     }
@@ -280,7 +280,7 @@ proptest! {
                     session.tell(Input::Received(octets));
                     session.tell(Input::DeadlinePassed);
                 }
-                session.tell(Input::Secured);
+                session.tell(Input::Secured(None));
                 session.tell(Input::Drained);
             }
             let deleted = session.server.service().deleted.borrow().clone();

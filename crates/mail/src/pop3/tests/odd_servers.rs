@@ -4,15 +4,15 @@ use crate::limits::{
     CAPABILITIES_MAX, HEADER_TEXT_OCTETS_MAX, IDLE_MAX, LISTING_LINES_MAX, RESPONSE_LINE_OCTETS_MAX,
 };
 use crate::machine::{Input, Instant, Machine, Output};
-use crate::pop3::client::{Account, BadAccount, Busy, Client, Event, Failure, Request, Security, Step};
+use crate::policy::{Policy, Security};
+use crate::pop3::client::{Account, BadAccount, Busy, Client, Event, Failure, LogIn, Request, Step};
 use crate::pop3::response::{BadResponse, Response, ResponseCode};
-use crate::sasl::Credentials;
-use crate::secret::Secret;
+use crate::sasl::{BadCredentials, Credentials};
 use proptest::prelude::*;
 use std::time::Duration;
 
 fn account(user: &str, password: &str, apop: bool) -> Result<Account, BadAccount> {
-    Account::new(Credentials { user: user.into(), password: Secret::new(password) }, apop)
+    Account::new(Credentials::with_password(user, password), apop, LogIn::AsNote)
 }
 
 /// A client and all that it wanted since the last look.
@@ -29,7 +29,7 @@ impl Session {
     fn new(apop: bool, security: Security) -> Self {
         let account = account("un", "tiger", apop).unwrap();
         let now = Instant::from_ms(1_000);
-        let client = Client::new(account, security, now);
+        let client = Client::new(account, Policy { security, ..Policy::default() }, now);
         let (said, events) = (String::new(), Vec::new());
         let mut session = Self { client, now, said, events, begun_tls: false, is_closed: false };
         session.tell(Input::Opened);
@@ -141,13 +141,15 @@ fn capabilities_are_asked_again_under_tls() {
     session.hear("+OK\r\nSTLS\r\nTOP\r\n.\r\n");
     assert_eq!(session.hear("+OK begin\r\n"), "");
     assert!(session.begun_tls);
-    session.tell(Input::Secured);
+    session.tell(Input::Secured(None));
     assert_eq!(session.hear(""), "CAPA\r\n");
-    // No TOP any more.
+    // It is not asked for TLS again.
     assert_eq!(session.hear("+OK\r\nSTLS\r\nUSER\r\n.\r\n"), "USER un\r\n");
     session.hear("+OK\r\n");
     session.hear("+OK\r\n");
-    assert_eq!(session.ask(Request::Headers(1)), "RETR 1\r\n");
+    // What is not listed before the log-in may be there after it.
+    assert_eq!(session.ask(Request::Headers(1)), "TOP 1 0\r\n");
+    assert_eq!(session.hear("-ERR what?\r\n"), "RETR 1\r\n");
 }
 
 #[test]
@@ -257,10 +259,10 @@ fn a_line_without_an_end() {
 #[test]
 fn a_line_end_in_user_name_or_password_is_refused_here() {
     for bad in ["a\r", "a\nb", "a\0"] {
-        assert_eq!(account(bad, "p", false).unwrap_err(), BadAccount::User);
-        assert_eq!(account("u", bad, false).unwrap_err(), BadAccount::Password);
+        assert_eq!(account(bad, "p", false).unwrap_err(), BadCredentials::User.into());
+        assert_eq!(account("u", bad, false).unwrap_err(), BadCredentials::Password.into());
     }
-    assert_eq!(account("", "p", false).unwrap_err(), BadAccount::User);
+    assert_eq!(account("", "p", false).unwrap_err(), BadAccount::NoUser);
     assert!(account("u \u{e9}", "", true).is_ok());
 }
 
@@ -574,9 +576,11 @@ fn pieces_of_a_line_are_no_progress() {
 fn a_link_that_does_not_open() {
     for late in [false, true] {
         let mut client =
-            Client::new(account("un", "tiger", false).unwrap(), Security::AsOpened, Instant::POWER_ON);
+            Client::new(account("un", "tiger", false).unwrap(), Policy::default(), Instant::POWER_ON);
         let deadline = Instant::POWER_ON + IDLE_MAX;
-        for input in [Input::Received(b"+OK\r\n"), Input::Secured, Input::Drained, Input::DeadlinePassed] {
+        for input in
+            [Input::Received(b"+OK\r\n"), Input::Secured(None), Input::Drained, Input::DeadlinePassed]
+        {
             client.handle(input, Instant::POWER_ON);
             assert_eq!((client.poll(), client.deadline()), (None, Some(deadline)));
         }
@@ -658,7 +662,7 @@ proptest! {
                     session.tell(Input::Received(octets));
                     session.tell(Input::DeadlinePassed);
                 }
-                session.tell(Input::Secured);
+                session.tell(Input::Secured(None));
             };
             hear(&mut session, &log_in);
             for (request, words) in &rounds {
