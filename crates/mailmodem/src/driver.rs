@@ -206,7 +206,7 @@ impl Driver {
     /// A link is secured, from its first octet or from here on.
     fn on_secured(&mut self, link: LinkId, handshake: &Handshake) {
         self.trace(|trace, now| trace.link_event(now, link, &format!("secured: {handshake}")));
-        self.tell(Input::Link(link, LinkInput::Secured));
+        self.tell(Input::Link(link, LinkInput::Secured(handshake.binding)));
     }
 
     /// For the trace, if there is one.

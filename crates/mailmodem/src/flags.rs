@@ -144,7 +144,7 @@ pub enum ProtocolFlag {
 
 /// How the provider is set up.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").args(["smtp", "pop3", "troubles"]).required(true).multiple(true)))]
+#[command(group(ArgGroup::new("what").args(["smtp", "pop3", "smtps", "pop3s", "troubles"]).required(true).multiple(true)))]
 pub struct SandboxFlags {
     /// Takes mail by SMTP at this address; port 0 is any free one
     #[arg(long, value_name = "ADDR:PORT")]
@@ -152,6 +152,18 @@ pub struct SandboxFlags {
     /// Lets mail be fetched by POP3 at this address; port 0 is any free one
     #[arg(long, value_name = "ADDR:PORT")]
     pub pop3: Option<SocketAddr>,
+    /// Takes mail by SMTP under TLS from the first octet
+    #[arg(long, value_name = "ADDR:PORT", requires = "certificate")]
+    pub smtps: Option<SocketAddr>,
+    /// Lets mail be fetched by POP3 under TLS from the first octet
+    #[arg(long, value_name = "ADDR:PORT", requires = "certificate")]
+    pub pop3s: Option<SocketAddr>,
+    /// Its certificate, with those that lead to its authority; the other two addresses offer STARTTLS and STLS then
+    #[arg(long, value_name = "PEM", requires = "key")]
+    pub certificate: Option<PathBuf>,
+    /// The certificate's key
+    #[arg(long, value_name = "PEM", requires = "certificate")]
+    pub key: Option<PathBuf>,
     /// Where its mail is kept [default: the console's]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

@@ -115,3 +115,6 @@ pub const UNSHOWN_OCTETS_MAX: usize = 256 * 1024;
 
 /// Longest file with a password in it.
 pub const PASSWORD_FILE_OCTETS_MAX: usize = 4096;
+
+/// Longest wait of a server of ours for a client's TLS handshake.
+pub const HANDSHAKE_MAX: Duration = Duration::from_secs(30);

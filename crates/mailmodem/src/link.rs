@@ -5,9 +5,9 @@
 //!
 //! Not here: where a connection leads ([`crate::network`]), and what TLS is ([`crate::tls`]).
 
-use crate::limits::{LINGER_MAX, LINGER_OCTETS_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX};
-use crate::tls::{Handshake, Tls};
-use mail::machine::{Input, Instant, Machine, Output};
+use crate::limits::{HANDSHAKE_MAX, LINGER_MAX, LINGER_OCTETS_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX};
+use crate::tls::{Handshake, ServerTls, Tls};
+use mail::machine::{ChannelBinding, Input, Instant, Machine, Output};
 use modem::modem::{Obstacle, ObstacleKind};
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -194,22 +194,44 @@ impl Stopwatch {
 }
 
 /// Drives a server's end of a connection until it is over.
-pub async fn serve<M>(mut machine: Box<M>, stream: impl Stream + 'static)
+pub async fn serve<M>(machine: Box<M>, stream: impl Stream + 'static)
 where
+    M: Machine<Event = Infallible> + ?Sized,
+{
+    serve_secured(machine, stream, None, false).await;
+}
+
+/// As [`serve`], with a certificate to begin TLS by when the machine wants it, or with the first octet (`is_implicit`).
+pub async fn serve_secured<M>(
+    mut machine: Box<M>,
+    stream: impl Stream + 'static,
+    tls: Option<ServerTls>,
+    is_implicit: bool,
+) where
     M: Machine<Event = Infallible> + ?Sized,
 {
     let watch = Stopwatch::start();
     let mut link = Link::new(stream);
     let mut buffer = vec![0; RECEIVED_OCTETS_MAX];
+    let mut binding = None;
+    if is_implicit {
+        let Some(secured) = accept_tls(link, tls.as_ref()).await else { return };
+        (link, binding) = secured;
+    }
     machine.handle(Input::Opened, watch.now());
+    if is_implicit {
+        machine.handle(Input::Secured(binding), watch.now());
+    }
     loop {
         while let Some(output) = machine.poll() {
             match output {
                 Output::Transmit(octets) => link.transmit(octets),
                 Output::StartTls => {
-                    tracing::error!("a server was to begin TLS, which it cannot yet");
-                    machine.handle(Input::Closed, watch.now());
-                    return link.close().await;
+                    let Some(secured) = accept_tls(link, tls.as_ref()).await else {
+                        return machine.handle(Input::Closed, watch.now());
+                    };
+                    (link, binding) = secured;
+                    machine.handle(Input::Secured(binding), watch.now());
                 }
                 Output::Close => {
                     machine.handle(Input::Closed, watch.now());
@@ -237,6 +259,26 @@ where
                 }
             },
             () = deadline => machine.handle(Input::DeadlinePassed, watch.now()),
+        }
+    }
+}
+
+/// Speaks TLS on a link, once everything transmitted is sent; `None` when the client does not.
+async fn accept_tls(mut link: Link, tls: Option<&ServerTls>) -> Option<(Link, Option<ChannelBinding>)> {
+    let accepted = async {
+        let tls = tls.ok_or_else(|| io::Error::other("there is no certificate to speak TLS by"))?;
+        poll_fn(|context| link.poll_send(context)).await?;
+        tls.handshake(link.stream).await
+    };
+    match tokio::time::timeout(HANDSHAKE_MAX, accepted).await {
+        Ok(Ok((stream, binding))) => Some((Link::new(stream), binding)),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "no TLS with a client");
+            None
+        }
+        Err(_) => {
+            tracing::info!("a client took too long for TLS");
+            None
         }
     }
 }

@@ -126,7 +126,11 @@ impl Network {
                 let sandbox = sandbox.clone();
                 Box::pin(async move {
                     match upstream.deliver {
-                        Deliver::Sandbox => dial_sandbox(&sandbox, &call, upstream.route(TlsMode::Off)),
+                        Deliver::Sandbox => dial_sandbox(
+                            &sandbox,
+                            &call,
+                            upstream.route(TlsMode::Off, true).map_err(unreachable)?,
+                        ),
                         Deliver::Network => dial_upstream(&upstream, &call).await,
                     }
                 })
@@ -163,7 +167,9 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
             }
         };
         let stream = dial_tcp(server, port).await?;
-        let route = upstream.route(mode);
+        let is_on_this_machine =
+            stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+        let route = upstream.route(mode, is_on_this_machine).map_err(unreachable)?;
         Ok(match (mode, tls) {
             (TlsMode::Implicit, Some(tls)) => {
                 let (stream, handshake) = tls.handshake(stream, true).await?;

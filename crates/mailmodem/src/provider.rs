@@ -5,14 +5,16 @@
 use crate::flags::SandboxFlags;
 use crate::home::Home;
 use crate::limits::{ACCEPT_REST, SANDBOX_CONNECTIONS_MAX, SANDBOX_GRACE};
-use crate::link::serve;
+use crate::link::serve_secured;
+use crate::tls::ServerTls;
 use anyhow::Context as _;
 use sandbox::provider::{Provider, Service, Settings};
-use std::future::pending;
+use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -38,13 +40,25 @@ pub fn troubles() -> String {
 pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
     let home = Home::open(flags.dir)?;
     let on_delivery = |file: &Path| tracing::info!(file = %file.display(), "delivered");
-    let mut provider = Provider::new(home.maildirs(on_delivery)?, Settings::default());
+    let tls = match (&flags.certificate, &flags.key) {
+        (Some(certificate), Some(key)) => Some(ServerTls::read(certificate, key)?),
+        _ => None,
+    };
+    let settings = Settings { start_tls: tls.is_some(), ..Settings::default() };
+    let mut provider = Provider::new(home.maildirs(on_delivery)?, settings);
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let (smtp, pop3) = (listen(flags.smtp).await?, listen(flags.pop3).await?);
-    for (protocol, listener) in [("SMTP", &smtp), ("POP3", &pop3)] {
-        if let Some(listener) = listener {
-            write!(io::stdout(), "{protocol} on {}, ", listener.local_addr()?)?;
+    let mut doors = Vec::new();
+    for (name, address, service, is_implicit) in [
+        ("SMTP", flags.smtp, Service::Smtp, false),
+        ("POP3", flags.pop3, Service::Pop3, false),
+        ("SMTP under TLS", flags.smtps, Service::Smtp, true),
+        ("POP3 under TLS", flags.pop3s, Service::Pop3, true),
+    ] {
+        if let Some(address) = address {
+            let listener = listen(address).await?;
+            write!(io::stdout(), "{name} on {}, ", listener.local_addr()?)?;
+            doors.push(Door { listener, service, is_implicit });
         }
     }
     writeln!(io::stdout(), "mail in {}", home.mail().display())?;
@@ -53,16 +67,13 @@ pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            (place, service, stream) = async {
-                let place = Arc::clone(&room).acquire_owned().await;
-                tokio::select! {
-                    stream = accept(smtp.as_ref()) => (place, Service::Smtp, stream),
-                    stream = accept(pop3.as_ref()) => (place, Service::Pop3, stream),
-                }
+            (place, (service, is_implicit, stream)) = async {
+                (Arc::clone(&room).acquire_owned().await, accept(&doors).await)
             } => {
+                let tls = tls.clone();
                 match provider.connect(service, &flags.name) {
                     Ok(connection) => drop(connections.spawn(async move {
-                        serve(connection, stream).await;
+                        serve_secured(connection, stream, tls, is_implicit).await;
                         drop(place);
                     })),
                     Err(trouble) => tracing::info!(%trouble, "a connection is closed at once"),
@@ -73,7 +84,7 @@ pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
             _ = terminated.recv() => break,
         }
     }
-    drop((smtp, pop3));
+    drop(doors);
     let ended =
         tokio::time::timeout(SANDBOX_GRACE, async { while connections.join_next().await.is_some() {} });
     if ended.await.is_err() {
@@ -82,21 +93,37 @@ pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
-    let Some(address) = address else { return Ok(None) };
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    service: Service,
+    /// Whether TLS begins with the first octet.
+    is_implicit: bool,
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
-    listener.map(Some).with_context(|| {
+    listener.with_context(|| {
         format!("cannot listen on {address}; name another address, or port 0 for a free one")
     })
 }
 
-/// The next connection; without a listener there is never one. One that cannot be accepted is no reason to end; it is
-/// tried again after a rest.
-async fn accept(listener: Option<&TcpListener>) -> TcpStream {
-    let Some(listener) = listener else { return pending().await };
+/// The next connection, at whichever door. One that cannot be accepted is no reason to end; it is tried again after a
+/// rest.
+async fn accept(doors: &[Door]) -> (Service, bool, TcpStream) {
     loop {
-        match listener.accept().await.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => return stream,
+        let accepted = poll_fn(|context| {
+            let mut accepted = doors.iter().map(|door| (door, door.listener.poll_accept(context)));
+            match accepted.find(|(_, accepted)| accepted.is_ready()) {
+                Some((door, accepted)) => {
+                    accepted.map_ok(|(stream, _)| (door.service, door.is_implicit, stream))
+                }
+                None => Poll::Pending,
+            }
+        });
+        let accepted = accepted.await;
+        match accepted.and_then(|door| door.2.set_nodelay(true).map(|()| door)) {
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_REST).await;

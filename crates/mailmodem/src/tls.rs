@@ -1,15 +1,18 @@
-//! TLS as its client: whom to trust, the handshake, and in words why there was none.
+//! TLS: whom to trust, the handshake, and in words why there was none.
 //!
 //! Not here: when TLS is to begin ([`crate::upstream`] and the machines of [`mail`] know), and rustls, which does it.
 
+mod server;
 mod trust;
 mod words;
 
+pub use server::ServerTls;
 pub use trust::{BadPin, Pin, Trust};
 pub use words::Certificate;
 
 use crate::link::Stream;
 use crate::tls::words::handshake_words;
+use mail::machine::ChannelBinding;
 use modem::modem::{Obstacle, ObstacleKind};
 use std::fmt;
 use std::io;
@@ -18,6 +21,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
+
+/// What the octets of `tls-exporter` are asked for by (RFC 9266 §2).
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// TLS with one server.
 #[derive(Clone)]
@@ -41,8 +47,8 @@ pub struct Handshake {
     pub cipher_suite: String,
     /// The server's certificate.
     pub certificate: Option<Certificate>,
-    /// What binds a log-in to this connection: the octets of `tls-exporter` (RFC 9266), with TLS 1.3 only.
-    pub exporter: Option<[u8; 32]>,
+    /// What binds a log-in to this connection; with TLS 1.3 only.
+    pub binding: Option<ChannelBinding>,
 }
 
 impl fmt::Display for Handshake {
@@ -81,7 +87,7 @@ impl Tls {
         let version = connection.protocol_version();
         // RFC 9266 §3: with TLS 1.2 it is unique only with an extension that cannot be asked for here.
         let exporter = (version == Some(ProtocolVersion::TLSv1_3))
-            .then(|| connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).ok())
+            .then(|| connection.export_keying_material([0; 32], EXPORTER_LABEL, None).ok())
             .flatten();
         let handshake = Handshake {
             version: match version {
@@ -97,7 +103,7 @@ impl Tls {
                 .peer_certificates()
                 .and_then(|chain| chain.first())
                 .and_then(|certificate| Certificate::read(certificate)),
-            exporter,
+            binding: exporter.map(ChannelBinding::TlsExporter),
         };
         Ok((stream, handshake))
     }

@@ -12,8 +12,8 @@ pub use explain::{call, explain};
 pub use pattern::Pattern;
 
 use crate::tls::Trust;
-use mail::sasl::{Credentials, Mechanism};
-use mail::smtp::client::Security;
+use mail::policy::{InClear, Policy, Security};
+use mail::sasl::{Credentials, Mechanism, Nonce};
 use modem::modem::Protocol;
 use modem::route::{Account, Call, Rewriting, Route};
 use serde::Deserialize;
@@ -206,21 +206,35 @@ impl Upstream {
         })
     }
 
-    /// How a call is carried out on a link to an address that is this machine (`loopback`), or not.
-    #[must_use]
-    pub fn route(&self, tls: TlsMode) -> Route {
-        Route {
-            security: match tls {
-                TlsMode::Implicit | TlsMode::Off => Security::AsOpened,
-                TlsMode::Required => Security::Required,
-                TlsMode::Opportunistic => Security::WhenOffered,
+    /// How a call is carried out. `is_on_this_machine`: nobody can read along between it and the server.
+    ///
+    /// # Errors
+    /// The system gives no random number, in words.
+    pub fn route(&self, tls: TlsMode, is_on_this_machine: bool) -> Result<Route, String> {
+        let mut random = [0; 18];
+        getrandom::fill(&mut random)
+            .map_err(|error| format!("the system gives no random number: {error}"))?;
+        Ok(Route {
+            policy: Policy {
+                security: match tls {
+                    TlsMode::Implicit | TlsMode::Off => Security::AsOpened,
+                    TlsMode::Required => Security::Required,
+                    TlsMode::Opportunistic => Security::WhenOffered,
+                },
+                in_clear: if is_on_this_machine || self.allow_cleartext_password {
+                    InClear::Allowed
+                } else {
+                    InClear::Refused
+                },
+                mechanism: self.mechanism,
             },
+            nonce: Some(Nonce::new(random)),
             account: match &self.log_in {
                 LogIn::AsNamed => Account::AsNamed,
                 LogIn::Nobody => Account::Nobody,
                 LogIn::Password(credentials) => Account::Other(credentials.clone()),
             },
             rewriting: self.rewriting.clone(),
-        }
+        })
     }
 }

@@ -6,7 +6,7 @@ use super::secret;
 use crate::tls::{Pin, Trust};
 use crate::upstream::{Deliver, Delivery, LogIn, Matching, Pattern, TlsMode, Upstream};
 use mail::mime::header::Mailbox;
-use mail::sasl::{Credentials, Mechanism};
+use mail::sasl::{Credentials, Mechanism, Proof};
 use mail::smtp::command::Path as Address;
 use modem::modem::Protocol;
 use modem::route::{OriginalSender, Rewriting};
@@ -151,7 +151,7 @@ impl UpstreamTable {
                 ));
             }
             (Some(user), Some(password)) if !user.is_empty() && !user.contains(['\r', '\n', '\0']) => {
-                LogIn::Password(Credentials { user: user.into_bytes(), password })
+                LogIn::Password(Credentials { user: user.into_bytes(), proof: Proof::Password(password) })
             }
             (_, Some(_)) => {
                 return Err("there is a password without a user; user says whose it is".to_owned());

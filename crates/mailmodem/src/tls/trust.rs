@@ -52,7 +52,8 @@ impl fmt::Display for Pin {
     }
 }
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(ring::default_provider()));
 
 /// Read once: on a machine of many lines all share it.
 static SYSTEM: LazyLock<Result<Arc<ClientConfig>, String>> =

@@ -100,6 +100,9 @@ fn certificate_words(error: &CertificateError) -> String {
              or the server's key with pins"
                 .to_owned()
         }
+        CertificateError::BadSignature => {
+            "has a certificate that the authority it names did not sign".to_owned()
+        }
         CertificateError::Revoked => "has a certificate that was revoked".to_owned(),
         CertificateError::Other(other) => format!("is another than expected: {other}"),
         other => format!("has a bad certificate: {}", printable(other.to_string().as_bytes())),

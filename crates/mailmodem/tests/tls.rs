@@ -1,0 +1,306 @@
+//! TLS between a modem and servers of the tests' own, on loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails, as it should")]
+
+use mail::mime::header::Mailbox;
+use mail::sasl::Credentials;
+use mailmodem::driver::{Driver, Notice};
+use mailmodem::link::serve_secured;
+use mailmodem::network::{Network, Real, Sandbox, SharedUpstreams, dial_upstream};
+use mailmodem::port::octets;
+use mailmodem::tls::{Pin, ServerTls, Trust};
+use mailmodem::trace::Trace;
+use mailmodem::upstream::{LogIn, Pattern, TlsMode, Upstream, Upstreams};
+use modem::clock::Calendar;
+use modem::drive::NameCase;
+use modem::drive::memory::MemoryDrive;
+use modem::modem::{Expects, ObstacleKind, Protocol};
+use modem::route::{Call, Rewriting};
+use modem::settings::Settings;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use sandbox::mailbox::MemoryMailboxes;
+use sandbox::provider::{self, Provider, Service};
+use std::fs;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
+/// An authority of the tests' own.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        Self::named("the tests' own authority")
+    }
+
+    fn named(name: &str) -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// A server with a certificate for `name`, good in these years.
+    fn server(&self, name: &str, years: std::ops::Range<i32>) -> ServerTls {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(years.start, 1, 1);
+        params.not_after = date_time_ymd(years.end, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate_file, key_file) = (directory.path().join("c"), directory.path().join("k"));
+        fs::write(&certificate_file, certificate.pem()).unwrap();
+        fs::write(&key_file, key.serialize_pem()).unwrap();
+        ServerTls::read(&certificate_file, &key_file).unwrap()
+    }
+
+    fn good_server(&self) -> ServerTls {
+        self.server("localhost", 2000..4000)
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::Authorities(vec![self.certificate.clone()])
+    }
+}
+
+/// A provider on a socket; its port.
+async fn serve(tls: ServerTls, service: Service, is_implicit: bool, mailboxes: &MemoryMailboxes) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let settings = provider::Settings { start_tls: !is_implicit, ..provider::Settings::default() };
+    let mut provider = Provider::new(mailboxes.clone(), settings);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let connection = provider.connect(service, "smtp.example.com").unwrap();
+            tokio::spawn(serve_secured(connection, stream, Some(tls.clone()), is_implicit));
+        }
+    });
+    port
+}
+
+fn upstream(port: u16, tls: TlsMode, trust: Trust) -> Upstream {
+    Upstream {
+        name: "u".to_owned(),
+        host: Some("localhost".to_owned()),
+        port: Some(port),
+        tls: Some(tls),
+        trust,
+        ..Upstream::default()
+    }
+}
+
+fn modem(upstreams: Vec<Upstream>) -> Driver {
+    traced_modem(upstreams, None)
+}
+
+fn traced_modem(upstreams: Vec<Upstream>, trace: Option<Trace>) -> Driver {
+    let shared = SharedUpstreams::default();
+    shared.set(Upstreams::new(upstreams));
+    let sandbox = Sandbox::new(Provider::new(MemoryMailboxes::default(), provider::Settings::default()));
+    let network = Network::Real(Real { line: "a".to_owned(), upstreams: shared, sandbox });
+    let drive = Box::new(MemoryDrive::new(NameCase::Told, 1_000_000));
+    Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, network, trace)
+}
+
+async fn run(driver: &mut Driver, typed: &str) -> String {
+    let mut shown = Vec::new();
+    octets::run(driver, typed.as_bytes(), &mut shown).await.unwrap();
+    String::from_utf8(shown).unwrap()
+}
+
+const MAIL: &str = "ATE0\rAT+SMTPSRV=\"smtp.server.com\",25\rAT+SMTPAUTH=1,\"UserName\",\"Password\"\r\
+                    AT+SMTPFROM=\"UserName@server.com\",\"PresentName\"\r\
+                    AT+SMTPRCPT=0,0,\"ToAddr@server.com\",\"ToName\"\rAT+SMTPSUB=\"First Email\"\r\
+                    AT+SMTPBODY=\"This is the first Email!\"\rAT+SMTPSEND\r";
+
+#[tokio::test]
+async fn what_the_terminal_names_goes_out_under_tls_from_the_first_octet_or_by_starttls() {
+    let authority = Authority::new();
+    for (is_implicit, mode) in [
+        (true, TlsMode::Implicit),
+        (false, TlsMode::Required),
+        (false, TlsMode::Opportunistic),
+        (false, TlsMode::Off),
+    ] {
+        let mailboxes = MemoryMailboxes::default();
+        let port = serve(authority.good_server(), Service::Smtp, is_implicit, &mailboxes).await;
+        let mut upstream = upstream(port, mode, authority.trust());
+        upstream.rewriting = Rewriting {
+            sender: Some(Mailbox { address: "me@example.com".to_owned(), name: Vec::new() }),
+            subject_prefix: "[4] ".to_owned(),
+            ..Rewriting::default()
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let trace = directory.path().join("trace");
+        let mut driver = traced_modem(vec![upstream], Some(Trace::open(trace.clone()).unwrap()));
+        let shown = run(&mut driver, MAIL).await;
+        assert!(shown.ends_with("\r\n+SMTP: OK\r\n\r\nOK\r\n\r\n+SMTP: SUCCESS\r\n"), "{mode:?}: {shown}");
+        let mails = mailboxes.mails_to("ToAddr@server.com");
+        let text = String::from_utf8_lossy(&mails[0].octets).into_owned();
+        let trace = fs::read_to_string(trace).unwrap();
+        assert_eq!(
+            trace.matches("secured: TLS 1.3, TLS13_").count(),
+            usize::from(mode != TlsMode::Off),
+            "{trace}"
+        );
+        assert!(!trace.contains("Password"), "{trace}");
+        assert!(text.contains("Subject: [4] First Email\r\n") && text.contains("me@example.com"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn mail_is_fetched_under_tls() {
+    let authority = Authority::new();
+    for (is_implicit, mode) in [(true, TlsMode::Implicit), (false, TlsMode::Required)] {
+        let mailboxes = MemoryMailboxes::default();
+        sandbox::first_mails::deliver(&mailboxes).unwrap();
+        let port = serve(authority.good_server(), Service::Pop3, is_implicit, &mailboxes).await;
+        let mut driver = modem(vec![upstream(port, mode, authority.trust())]);
+        let typed = "ATE0\rAT+POP3SRV=\"pop3.server.com\",\"un\",\"pwd\",110\rAT+POP3IN\rAT+POP3NUM\r\
+                     AT+POP3GET=1\r";
+        let shown = run(&mut driver, typed).await;
+        assert_eq!(shown.matches("+POP3: SUCCESS").count(), 2, "{shown}");
+    }
+}
+
+/// What the log is told of a mail that cannot go by this upstream.
+async fn reason(upstream: Upstream) -> String {
+    let mut driver = modem(vec![upstream]);
+    driver.typed(MAIL.as_bytes());
+    let (mut shown, mut reasons) = (Vec::new(), Vec::new());
+    while driver.expects() == Expects::Nothing || !driver.is_idle() || driver.has_notices() {
+        match driver.next().await {
+            Notice::Show(mut octets) => shown.append(&mut octets),
+            Notice::Report(words) => reasons.push(words),
+            Notice::Speed(_) => {}
+        }
+    }
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("+SMTP: SERVER ERROR\r\n"), "{shown}");
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    reasons.remove(0)
+}
+
+#[tokio::test]
+async fn every_bad_certificate_has_its_own_words() {
+    let authority = Authority::new();
+    let mailboxes = MemoryMailboxes::default();
+    for (server, trust, words) in [
+        (authority.server("localhost", 2000..2001), authority.trust(), "expired on 2001-01-01"),
+        (authority.server("localhost", 3999..4000), authority.trust(), "begins on 3999-01-01 only"),
+        (
+            authority.server("other.example", 2000..4000),
+            authority.trust(),
+            "not for localhost, but for DnsName(\"other.example\")",
+        ),
+        (authority.good_server(), Authority::named("another").trust(), "an authority that is not known here"),
+        (authority.good_server(), Authority::new().trust(), "did not sign"),
+        (authority.good_server(), Trust::System, "an authority that is not known here"),
+        (authority.good_server(), Trust::Pins(vec![Pin([0; 32])]), "which is not pinned"),
+    ] {
+        for (is_implicit, mode) in
+            [(true, TlsMode::Implicit), (false, TlsMode::Required), (false, TlsMode::Opportunistic)]
+        {
+            let port = serve(server.clone(), Service::Smtp, is_implicit, &mailboxes).await;
+            let told = reason(upstream(port, mode, trust.clone())).await;
+            assert!(told.contains(words), "{mode:?}: {told}");
+        }
+    }
+    assert_eq!(mailboxes.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn a_pinned_key_is_trusted_whoever_signed_it_and_anybody_is_only_when_the_owner_says_so() {
+    let call = call();
+    let mailboxes = MemoryMailboxes::default();
+    let server = Authority::new().server("other.example", 2000..2001);
+    let port = serve(server, Service::Smtp, true, &mailboxes).await;
+    let anybody = upstream(port, TlsMode::Implicit, Trust::Anybody);
+    let dialled = dial_upstream(&anybody, &call).await.unwrap_or_else(|obstacle| panic!("{obstacle:?}"));
+    let handshake = dialled.handshake.unwrap();
+    assert_eq!(handshake.version, "TLS 1.3");
+    let pin = handshake.certificate.unwrap().pin;
+    let pinned = upstream(port, TlsMode::Implicit, Trust::Pins(vec![Pin([0; 32]), pin]));
+    assert!(dial_upstream(&pinned, &call).await.is_ok());
+}
+
+fn call() -> Call {
+    Call {
+        protocol: Protocol::Smtp,
+        server: "smtp.server.com".to_owned(),
+        port: 25,
+        user: None,
+        sender: None,
+        recipients: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_no_tls_is_known_for_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(b"220 mail.example.com ESMTP\r\n").await.unwrap();
+            // Until the client has had enough.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    let result = dial_upstream(&upstream(port, TlsMode::Implicit, Trust::System), &call()).await;
+    let Err(obstacle) = result else { panic!("TLS with a port that has none") };
+    assert_eq!(obstacle.kind, ObstacleKind::Tls);
+    assert!(obstacle.words.contains("does not speak TLS from the first octet on this port"), "{obstacle:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_ends_the_handshake_is_told_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream)
+        }
+    });
+    let told = reason(upstream(port, TlsMode::Implicit, Trust::System)).await;
+    assert!(told.contains("handshake"), "{told}");
+}
+
+#[tokio::test]
+async fn no_password_goes_in_clear_but_to_this_machine() {
+    // Nothing but this machine can be called in a test, so its own address on whatever network it has is asked for.
+    let Some(address) = other_address() else { return };
+    let listener = TcpListener::bind((address.as_str(), 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mailboxes = MemoryMailboxes::default();
+    let mut provider = Provider::new(mailboxes.clone(), provider::Settings::default());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let connection = provider.connect(Service::Smtp, "noauthcram.example.com").unwrap();
+            tokio::spawn(serve_secured(connection, stream, None, false));
+        }
+    });
+    let mut upstream = upstream(port, TlsMode::Off, Trust::System);
+    upstream.host = Some(address);
+    upstream.matching.server = Some(Pattern::new(vec!["smtp.*".to_owned()]));
+    upstream.log_in = LogIn::Password(Credentials::with_password("me", "tiger"));
+    upstream.mechanism = Some(mail::sasl::Mechanism::Plain);
+    let told = reason(upstream.clone()).await;
+    assert!(told.contains("in clear") && !told.contains("tiger"), "{told}");
+    upstream.allow_cleartext_password = true;
+    let shown = run(&mut modem(vec![upstream]), MAIL).await;
+    assert!(shown.ends_with("+SMTP: SUCCESS\r\n"), "{shown}");
+}
+
+/// An address of this machine's that is not loopback, if it has one.
+fn other_address() -> Option<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent by this; the system says from where it would be.
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
+}
