@@ -178,3 +178,136 @@ impl Policy {
 fn or_none(offered: &str) -> String {
     if offered.is_empty() { "none" } else { offered }.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Link = Link::Secured(Some(ChannelBinding::TlsExporter([1; 32])));
+    const UNBOUND: Link = Link::Secured(None);
+    const ALL: &str = "LOGIN PLAIN CRAM-MD5 SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2 OAUTHBEARER";
+
+    fn begin(
+        policy: Policy,
+        offered: &str,
+        credentials: &Credentials,
+        link: Link,
+    ) -> Result<Mechanism, NoLogIn> {
+        let nonce = Nonce::new([0; 18]);
+        policy.begin(offered, credentials, link, Some(&nonce)).map(|exchange| exchange.mechanism())
+    }
+
+    fn password() -> Credentials {
+        Credentials::with_password("u", "p")
+    }
+
+    fn token() -> Credentials {
+        Credentials::with_token("u", "t")
+    }
+
+    #[test]
+    fn the_strongest_that_the_link_and_the_proof_allow() {
+        let any = Policy::default();
+        for (offered, credentials, link, chosen) in [
+            (ALL, password(), BOUND, Mechanism::ScramSha256Plus),
+            (ALL, password(), UNBOUND, Mechanism::ScramSha256),
+            (ALL, password(), Link::Clear, Mechanism::ScramSha256),
+            (ALL, token(), BOUND, Mechanism::OauthBearer),
+            ("GSSAPI login cram-md5 plain", password(), UNBOUND, Mechanism::CramMd5),
+            ("XOAUTH2 PLAIN LOGIN", password(), UNBOUND, Mechanism::Plain),
+            ("XOAUTH2 PLAIN LOGIN", token(), UNBOUND, Mechanism::Xoauth2),
+        ] {
+            assert_eq!(begin(any, offered, &credentials, link), Ok(chosen), "{offered} {link:?}");
+        }
+        let without = any.begin(ALL, &password(), BOUND, None).unwrap();
+        assert_eq!(without.mechanism(), Mechanism::CramMd5);
+        for (offered, credentials) in [("XOAUTH2", password()), ("PLAIN LOGIN", token()), ("GSSAPI", token())]
+        {
+            let none = NoLogIn::NoMechanism { offered: offered.to_owned() };
+            assert_eq!(begin(any, offered, &credentials, BOUND), Err(none));
+        }
+    }
+
+    /// The flag tells the server whether its offer came through (RFC 5802 §6).
+    #[test]
+    fn what_scram_says_of_the_binding() {
+        let nonce = Nonce::new([0; 18]);
+        let demanded = Policy { mechanism: Some(Mechanism::ScramSha256), ..Policy::default() };
+        for (policy, offered, link, start) in [
+            (Policy::default(), ALL, BOUND, "p=tls-exporter,,"),
+            (Policy::default(), "SCRAM-SHA-256", BOUND, "y,,"),
+            (Policy::default(), "SCRAM-SHA-256", UNBOUND, "n,,"),
+            (Policy::default(), ALL, UNBOUND, "n,,"),
+            (Policy::default(), ALL, Link::Clear, "n,,"),
+            (demanded, ALL, BOUND, "n,,"),
+        ] {
+            let mut exchange = policy.begin(offered, &password(), link, Some(&nonce)).unwrap();
+            let said = exchange.initial(usize::MAX).unwrap();
+            assert!(said.reveal().starts_with(start.as_bytes()), "{offered} {link:?} {said:?}");
+        }
+    }
+
+    #[test]
+    fn the_one_that_is_demanded_and_no_other() {
+        let demand = |mechanism, offered, credentials: Credentials, link| {
+            let policy = Policy { mechanism: Some(mechanism), ..Policy::default() };
+            begin(policy, offered, &credentials, link).map_err(|no| no.to_string())
+        };
+        assert_eq!(demand(Mechanism::Login, ALL, password(), BOUND), Ok(Mechanism::Login));
+        for (mechanism, offered, credentials, link, words) in [
+            (
+                Mechanism::CramMd5,
+                "PLAIN",
+                password(),
+                UNBOUND,
+                "does not offer CRAM-MD5, which is demanded, but: PLAIN",
+            ),
+            (
+                Mechanism::CramMd5,
+                "",
+                password(),
+                UNBOUND,
+                "does not offer CRAM-MD5, which is demanded, but: none",
+            ),
+            (
+                Mechanism::Plain,
+                ALL,
+                token(),
+                UNBOUND,
+                "cannot be logged in to by PLAIN, which is demanded: the credentials are of another kind",
+            ),
+            (
+                Mechanism::ScramSha256Plus,
+                ALL,
+                password(),
+                UNBOUND,
+                "cannot be logged in to by SCRAM-SHA-256-PLUS, which is demanded: there is no TLS to bind it to",
+            ),
+        ] {
+            assert_eq!(demand(mechanism, offered, credentials, link), Err(words.to_owned()));
+        }
+        let policy = Policy { mechanism: Some(Mechanism::ScramSha256), ..Policy::default() };
+        let without = policy.begin(ALL, &password(), BOUND, None);
+        assert!(matches!(without, Err(NoLogIn::Unfit { .. })));
+    }
+
+    #[test]
+    fn in_clear_only_what_proves_without_showing() {
+        let policy = Policy { in_clear: InClear::Refused, ..Policy::default() };
+        let words = |no: NoLogIn| no.to_string();
+        assert_eq!(begin(policy, ALL, &password(), Link::Clear), Ok(Mechanism::ScramSha256));
+        assert_eq!(begin(policy, "PLAIN CRAM-MD5", &password(), Link::Clear), Ok(Mechanism::CramMd5));
+        assert_eq!(
+            begin(policy, "PLAIN LOGIN", &password(), Link::Clear).map_err(words),
+            Err("would be told the password in clear: its link is not secured, and it offers PLAIN LOGIN; \
+                 demand TLS of it, or allow log-ins in clear"
+                .to_owned())
+        );
+        for offered in ["XOAUTH2", "OAUTHBEARER"] {
+            let no = begin(policy, offered, &token(), Link::Clear);
+            assert!(matches!(no, Err(NoLogIn::InClear { secret: "token", .. })));
+            assert!(begin(policy, offered, &token(), UNBOUND).is_ok());
+            assert!(begin(Policy::default(), offered, &token(), Link::Clear).is_ok());
+        }
+    }
+}

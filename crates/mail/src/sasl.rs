@@ -215,3 +215,37 @@ fn keyed_digest(key: &[u8], text: &[u8]) -> Option<String> {
     }
     Some(digits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_is_the_greatest() {
+        assert!(Mechanism::ALL.is_sorted());
+        assert!(Mechanism::ScramSha256Plus > Mechanism::CramMd5 && Mechanism::Plain > Mechanism::Login);
+        for mechanism in Mechanism::ALL {
+            assert_eq!(Mechanism::named(&mechanism.name().to_lowercase()), Some(mechanism));
+        }
+        assert_eq!(Mechanism::named("NTLM"), None);
+    }
+
+    #[test]
+    fn credentials_that_would_smuggle_something_in() {
+        for bad in ["a\r", "\nb", "a\0"] {
+            assert_eq!(Credentials::with_password(bad, "p").check(), Err(BadCredentials::User));
+            assert_eq!(Credentials::with_password("u", bad).check(), Err(BadCredentials::Password));
+            assert_eq!(Credentials::with_token("u", bad).check(), Err(BadCredentials::Token));
+        }
+        assert_eq!(Credentials::with_token("u\x01auth=x", "t").check(), Err(BadCredentials::User));
+        assert_eq!(Credentials::with_token("u", "").check(), Err(BadCredentials::Token));
+        assert_eq!(Credentials::with_password("", "").check(), Ok(()));
+        assert_eq!(Credentials::with_token("u@example.com", "ya29.x_-").check(), Ok(()));
+    }
+
+    #[test]
+    fn a_token_does_not_show_itself() {
+        let told = format!("{:?}", Credentials::with_token("u", "ya29"));
+        assert_eq!(told, format!("Credentials {{ user: {:?}, proof: Token(***) }}", b"u"));
+    }
+}

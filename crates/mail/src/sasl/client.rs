@@ -183,3 +183,95 @@ impl Exchange {
 fn encoded_octets(response: &Secret) -> usize {
     base64::encoded_len(response.reveal().len(), true).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(mechanism: Mechanism, user: &str, secret: &str) -> Exchange {
+        let credentials = if matches!(mechanism, Mechanism::Xoauth2 | Mechanism::OauthBearer) {
+            Credentials::with_token(user, secret)
+        } else {
+            Credentials::with_password(user, secret)
+        };
+        Exchange::new(mechanism, credentials, Some(&Nonce::new([0; 18])), None, false)
+    }
+
+    const UNBOUNDED: usize = usize::MAX;
+
+    #[test]
+    fn cram_md5_as_in_rfc_2195() {
+        let mut cram = exchange(Mechanism::CramMd5, "tim", "tanstaaftanstaaf");
+        assert_eq!(cram.initial(UNBOUNDED), None);
+        let answer = cram.respond(b"<1896.697170952@postoffice.reston.mci.net>").unwrap();
+        assert_eq!(answer.reveal(), b"tim b913a602c7eda7a495b4e6e7334d3890");
+        assert!(cram.respond(b"<again@example.org>").is_err());
+        assert!(exchange(Mechanism::CramMd5, "tim", "x").respond(b"").is_err());
+    }
+
+    #[test]
+    fn plain_as_in_rfc_4616() {
+        let mut plain = exchange(Mechanism::Plain, "tim", "tanstaaftanstaaf");
+        assert_eq!(plain.initial(UNBOUNDED).unwrap().reveal(), b"\0tim\0tanstaaftanstaaf");
+        assert!(plain.respond(b"").is_err());
+        assert_eq!(exchange(Mechanism::Plain, "a", "b").respond(b"").unwrap().reveal(), b"\0a\0b");
+    }
+
+    #[test]
+    fn login_answers_two_prompts_and_no_third() {
+        let mut login = exchange(Mechanism::Login, "u", "p");
+        assert_eq!(login.initial(UNBOUNDED), None);
+        assert_eq!(login.respond(b"Username:").unwrap().reveal(), b"u");
+        assert_eq!(login.respond(b"whatever").unwrap().reveal(), b"p");
+        assert!(login.respond(b"?").is_err());
+    }
+
+    #[test]
+    fn an_initial_response_goes_along_when_it_fits_and_waits_when_not() {
+        // Of 5 octets, so of 8 in base64.
+        for (octets_max, goes_along) in [(8, true), (7, false), (0, false)] {
+            let mut plain = exchange(Mechanism::Plain, "ab", "c");
+            assert_eq!(plain.initial(octets_max).is_some(), goes_along, "{octets_max}");
+            assert_eq!(plain.respond(b"").is_ok(), !goes_along);
+        }
+    }
+
+    #[test]
+    fn a_report_about_a_token_is_acknowledged_once() {
+        for (mechanism, acknowledgement) in
+            [(Mechanism::Xoauth2, &b""[..]), (Mechanism::OauthBearer, b"\x01")]
+        {
+            let mut token = exchange(mechanism, "u", "t");
+            assert!(token.initial(UNBOUNDED).is_some());
+            assert_eq!(token.reason(), None);
+            let said = token.respond(br#"{"status":"401"}"#).unwrap();
+            assert_eq!((said.reveal(), token.reason()), (acknowledgement, Some("401")));
+            assert_eq!(token.respond(b"{}"), Err(BadChallenge::Unanswerable(mechanism)));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_no_server_need_take_is_not_given() {
+        let user = "u".repeat(SASL_RESPONSE_OCTETS_MAX);
+        for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256] {
+            let mut long = exchange(mechanism, &user, "p");
+            assert_eq!(long.respond(b"x"), Err(BadChallenge::TooLong(mechanism)));
+            assert!(long.respond(b"x").is_err());
+        }
+    }
+
+    #[test]
+    fn a_server_that_lets_in_without_its_proof_is_not_believed() {
+        let mut scram = exchange(Mechanism::ScramSha256, "u", "p");
+        assert_eq!(scram.conclude(), Err(Unproven(Mechanism::ScramSha256)));
+        let nonce = Nonce::new([0; 18]);
+        let challenge = format!("r={}x,s=AAAA,i=4096", nonce.as_str());
+        assert!(scram.initial(UNBOUNDED).is_some());
+        assert!(scram.respond(challenge.as_bytes()).is_ok());
+        assert!(scram.conclude().is_err());
+        assert_eq!(scram.respond(b"e=other-error\x1b").unwrap(), Secret::default());
+        assert_eq!(scram.reason(), Some("other-error"));
+        assert!(scram.conclude().is_err());
+        assert_eq!(exchange(Mechanism::Plain, "u", "p").conclude(), Ok(()));
+    }
+}

@@ -265,3 +265,118 @@ fn keyed(key: &Octets, text: &[u8]) -> Octets {
     let mac = Hmac::<Sha256>::new(&block).chain_update(text);
     mac.finalize().into_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Mechanism = Mechanism::ScramSha256;
+    const EXPORTER: ChannelBinding = ChannelBinding::TlsExporter([7; 32]);
+
+    /// RFC 7677 §3.
+    const NONCE: &str = "rOprNGfwEbeRWgbNEkqO";
+    const SERVER_FIRST: &str =
+        "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+
+    fn answered(server_first: &str) -> Result<(Secret, ServerProof), BadChallenge> {
+        let first = ClientFirst::new(b"user", NONCE, Binding::None);
+        first.answer(PLAIN, server_first.as_bytes(), &Secret::new("pencil"))
+    }
+
+    #[test]
+    fn the_example_of_rfc_7677() {
+        let first = ClientFirst::new(b"user", NONCE, Binding::None);
+        assert_eq!(first.message().reveal(), b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+        let (last, owed) = answered(SERVER_FIRST).unwrap();
+        assert_eq!(
+            last.reveal(),
+            b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+              p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+        );
+        let proof = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+        assert_eq!(owed.message().reveal(), proof.as_bytes());
+        assert!(matches!(owed.judge(proof.as_bytes()), Verdict::Proven));
+        for wrong in ["", "v=", "v=!", "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", "v=AAAA"] {
+            assert!(matches!(owed.judge(wrong.as_bytes()), Verdict::Unproven), "{wrong}");
+        }
+        assert!(
+            matches!(owed.judge(b"e=invalid-proof"), Verdict::Refused(reason) if reason == b"invalid-proof")
+        );
+    }
+
+    #[test]
+    fn a_first_message_of_the_server_that_is_none() {
+        let whole = |nonce: &str, salt: &str, rounds: &str| format!("r={NONCE}{nonce},s={salt},i={rounds}");
+        assert!(answered(&(whole("x", "AAAA", "4096") + ",x=more")).is_ok());
+        for bad in [
+            String::new(),
+            "Rubbish".to_owned(),
+            "e=other-error".to_owned(),
+            "r=another,s=AAAA,i=4096".to_owned(),
+            format!("m=what,{SERVER_FIRST}"),
+            whole("", "AAAA", "4096"),
+            whole("\u{e9}", "AAAA", "4096"),
+            whole("x", "", "4096"),
+            whole("x", "A", "4096"),
+            whole("x", "AAAA", ""),
+            whole("x", "AAAA", "-1"),
+            whole("x", "AAAA", "4294967296"),
+        ] {
+            assert_eq!(answered(&bad).unwrap_err(), BadChallenge::Unanswerable(PLAIN), "{bad}");
+        }
+        for rounds in [0, 1, SCRAM_ITERATIONS_MIN - 1, SCRAM_ITERATIONS_MAX + 1, u32::MAX] {
+            let bad = whole("x", "AAAA", &rounds.to_string());
+            assert_eq!(answered(&bad).unwrap_err(), BadChallenge::Iterations(rounds));
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_the_binding() {
+        let input = |binding: Binding| STANDARD.decode(binding.input()).unwrap();
+        assert_eq!(Binding::NotOffered.input(), "eSws");
+        assert_eq!(input(Binding::Bound(EXPORTER)), [&b"p=tls-exporter,,"[..], &[7; 32]].concat());
+        let first = ClientFirst::new(b"a,b=c", "n", Binding::Bound(EXPORTER));
+        assert_eq!(first.message().reveal(), b"p=tls-exporter,,n=a=2Cb=3Dc,r=n");
+        assert_eq!(unescaped(&escaped(b"a,b=c,")).unwrap(), b"a,b=c,");
+        for bad in [&b"a="[..], b"a=2", b"=2c", b"a=3Da=4D"] {
+            assert_eq!(unescaped(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_takes_the_flag_that_fits_what_it_offers_and_no_other() {
+        let take = |flag: &str, binding, bound| {
+            ServerFirst::new(format!("{flag},,n=u,r=c").as_bytes(), "<1@b>", binding, bound).is_some()
+        };
+        let exporter = Some(EXPORTER);
+        assert!(take("n", None, false) && take("y", None, false) && take("n", exporter, false));
+        assert!(take("p=tls-exporter", exporter, true));
+        // Somebody took the offer away on its way.
+        assert!(!take("y", exporter, false));
+        for flag in ["n", "y", "p", "p=", "p=tls-unique", "x", ""] {
+            assert!(!take(flag, exporter, true), "{flag}");
+        }
+        assert!(!take("p=tls-exporter", exporter, false) && !take("p=tls-exporter", None, true));
+        for bad in ["", "n", "n,,", "n,,n=u", "n,,n=,r=c", "n,,n=u,r=", "n,a=other,n=u,r=c", "n,,m=x,n=u,r=c"]
+        {
+            assert!(ServerFirst::new(bad.as_bytes(), "s", None, false).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn another_link_another_password_and_another_message_prove_nothing() {
+        let password = Secret::new("pencil");
+        let first = ClientFirst::new(b"u", "c", Binding::Bound(EXPORTER));
+        let server = |binding| ServerFirst::new(first.message().reveal(), "s", Some(binding), true).unwrap();
+        let here = server(EXPORTER);
+        let (last, _) =
+            first.answer(Mechanism::ScramSha256Plus, here.message().as_bytes(), &password).unwrap();
+        assert!(here.judge(last.reveal(), &password).is_some());
+        assert!(here.judge(last.reveal(), &Secret::new("Pencil")).is_none());
+        let elsewhere = server(ChannelBinding::TlsExporter([8; 32]));
+        assert!(elsewhere.judge(last.reveal(), &password).is_none());
+        for bad in [&b""[..], b"c=biws,r=cs,p=AAAA", b",p=", &last.reveal()[1..]] {
+            assert!(here.judge(bad, &password).is_none(), "{bad:?}");
+        }
+    }
+}

@@ -188,7 +188,7 @@ impl Client {
                 self.end(Err(Failure::Malformed(step, Nonsense::Injected)));
             }
             State::StartTls if self.order.policy.security == Security::WhenOffered => {
-                self.after_security(now)
+                self.after_security(now);
             }
             // RFC 4954 §4: 334 asks for more, 235 is success.
             State::Auth(exchange) if reply.code == 334 => self.answer_challenge(exchange, &reply, now),
@@ -198,13 +198,11 @@ impl Client {
             },
             State::Auth(exchange) => {
                 let reason = exchange.reason().map(|reason| self.confided.cut_from(reason));
-                self.finish(
-                    Err(match reason {
-                        Some(reason) => Failure::RefusedFor { reply, reason },
-                        None => Failure::Refused { step, reply },
-                    }),
-                    now,
-                );
+                let failure = match reason {
+                    Some(reason) => Failure::RefusedFor { reply, reason },
+                    None => Failure::Refused { step, reply },
+                };
+                self.finish(Err(failure), now);
             }
             State::Envelope => self.on_envelope_reply(reply, now),
             State::EnvelopeRefused(failure) => self.on_refused_envelope_reply(failure, &reply, now),
