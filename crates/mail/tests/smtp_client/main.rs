@@ -10,6 +10,7 @@ mod envelope;
 mod hostile;
 mod laws;
 mod message;
+mod modern;
 mod script;
 mod security;
 mod waiting;

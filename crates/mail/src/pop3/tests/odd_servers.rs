@@ -16,7 +16,7 @@ fn account(user: &str, password: &str, apop: bool) -> Result<Account, BadAccount
 }
 
 /// A client and all that it wanted since the last look.
-struct Session {
+pub(super) struct Session {
     client: Client,
     now: Instant,
     said: String,
@@ -27,9 +27,12 @@ struct Session {
 
 impl Session {
     fn new(apop: bool, security: Security) -> Self {
-        let account = account("un", "tiger", apop).unwrap();
+        Self::of(account("un", "tiger", apop).unwrap(), Policy { security, ..Policy::default() })
+    }
+
+    pub(super) fn of(account: Account, policy: Policy) -> Self {
         let now = Instant::from_ms(1_000);
-        let client = Client::new(account, Policy { security, ..Policy::default() }, now);
+        let client = Client::new(account, policy, now);
         let (said, events) = (String::new(), Vec::new());
         let mut session = Self { client, now, said, events, begun_tls: false, is_closed: false };
         session.tell(Input::Opened);
@@ -48,7 +51,7 @@ impl Session {
         session
     }
 
-    fn tell(&mut self, input: Input<'_>) {
+    pub(super) fn tell(&mut self, input: Input<'_>) {
         self.client.handle(input, self.now);
         while let Some(output) = self.client.poll() {
             match output {
@@ -64,23 +67,23 @@ impl Session {
     }
 
     /// The server says something; what the client says to it.
-    fn hear(&mut self, server: &str) -> String {
+    pub(super) fn hear(&mut self, server: &str) -> String {
         self.tell(Input::Received(server.as_bytes()));
         std::mem::take(&mut self.said)
     }
 
-    fn ask(&mut self, request: Request) -> String {
+    pub(super) fn ask(&mut self, request: Request) -> String {
         self.client.request(request, self.now).unwrap();
         self.tell(Input::Drained);
         std::mem::take(&mut self.said)
     }
 
-    fn events(&mut self) -> Vec<Event> {
+    pub(super) fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
     /// Why it ended; that it did, and closed the link.
-    fn failure(&mut self) -> Failure {
+    pub(super) fn failure(&mut self) -> Failure {
         assert!(self.is_closed);
         assert_eq!(self.client.deadline(), None);
         match self.events.pop() {
@@ -98,7 +101,7 @@ fn asked(request: Request, reason: BadResponse) -> Failure {
     malformed(Step::Request(request), reason)
 }
 
-const GREETING_WITH_STAMP: &str = "+OK ready <1896.697170952@dbc.mtview.ca.us>\r\n";
+pub(super) const GREETING_WITH_STAMP: &str = "+OK ready <1896.697170952@dbc.mtview.ca.us>\r\n";
 
 #[test]
 fn tls_required_and_no_capa_means_no_log_in() {
