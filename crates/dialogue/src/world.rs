@@ -296,6 +296,8 @@ impl World {
             }
             Output::Speed(speed) => self.speed = Some(speed),
             Output::PoweredOff => self.is_off = true,
+            // The power never goes off here without the modem knowing.
+            Output::Profile(_) => {}
             Output::Trace(traced) => self.traced.push(traced),
             Output::Report(words) => self.reports.push(words),
             Output::Open { link, call } => self.open(link, call.protocol, &call.server),

@@ -41,10 +41,11 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         }
         NetworkKind::Sandbox => Network::sandbox(open_sandbox()?),
     };
-    let settings = Settings { nonce: nonce()?, ..Settings::default() };
+    let settings = Settings { nonce: nonce()?, profile: home.profile(), ..Settings::default() };
     let (drive_c, drive_d) = (home.drive_c(DRIVE_OCTETS_MAX)?, home.drive_d(flags.card)?);
     let trace = flags.trace.map(open_trace).transpose()?;
-    let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network, trace);
+    let mut driver = Driver::power_on(settings, drive_c, drive_d, calendar(), network, trace)
+        .with_profile(home.profile_file());
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         let banner = banner(&home, flags.network);
         return screen::run(&mut driver, &banner, home.history(), delivered, || home.drive_d(true)).await;

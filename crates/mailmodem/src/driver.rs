@@ -3,6 +3,7 @@
 //! Not here: the port where its terminal plugs in, which calls [`Driver::typed`] and [`Driver::next`].
 
 use crate::card::Slot;
+use crate::home;
 use crate::limits::{POWER_OFF_MAX, RECEIVED_OCTETS_MAX};
 use crate::link::{Event, Link, Stopwatch};
 use crate::network::{Dialled, Dialling, Network};
@@ -16,6 +17,7 @@ use modem::route::Call;
 use modem::settings::Settings;
 use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -33,6 +35,8 @@ pub struct Driver {
     power_on_at: Option<Instant>,
     trace: Option<Trace>,
     slot: Option<Slot>,
+    /// Where what AT&W stored is kept.
+    profile: Option<PathBuf>,
 }
 
 /// A link of the modem's, from the dialling on.
@@ -79,8 +83,9 @@ impl Driver {
         let settings = Settings { trace: trace.is_some(), ..settings };
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
         let (lines, buffer, notices) = (Vec::new(), Vec::new(), VecDeque::new());
-        let (power_on_at, slot) = (None, None);
-        let mut driver = Self { modem, network, watch, lines, buffer, notices, power_on_at, trace, slot };
+        let (power_on_at, slot, profile) = (None, None, None);
+        let mut driver =
+            Self { modem, network, watch, lines, buffer, notices, power_on_at, trace, slot, profile };
         driver.trace(|trace, now| trace.event(now, "power on"));
         driver.carry_out();
         driver
@@ -90,6 +95,12 @@ impl Driver {
     #[must_use]
     pub fn with_slot(self, slot: Option<Slot>) -> Self {
         Self { slot, ..self }
+    }
+
+    /// Has what AT&W stores written to a file.
+    #[must_use]
+    pub fn with_profile(self, profile: PathBuf) -> Self {
+        Self { profile: Some(profile), ..self }
     }
 
     /// Puts a storage card in, or pulls it out.
@@ -230,6 +241,13 @@ impl Driver {
                 Output::Report(words) => {
                     self.trace(|trace, now| trace.event(now, &words));
                     self.notices.push_back(Notice::Report(words));
+                }
+                Output::Profile(lines) => {
+                    if let Some(file) = &self.profile
+                        && let Err(error) = home::write_profile(file, &lines)
+                    {
+                        tracing::error!(file = %file.display(), %error, "what AT&W stored is lost with the next start");
+                    }
                 }
                 Output::Speed(speed) => self.notices.push_back(Notice::Speed(speed)),
                 // Nobody can press the key of a modem that is a program; a host that could, waits for it to come on.

@@ -3,14 +3,15 @@
 //! Not here: cards that come and go ([`crate::card`]).
 
 use crate::directory::DirectoryDrive;
-use crate::limits::DRIVE_OCTETS_MAX;
+use crate::limits::{DRIVE_OCTETS_MAX, PROFILE_OCTETS_MAX};
 use crate::maildir::{Maildirs, create_private_directory};
 use anyhow::{Context as _, anyhow, bail};
 use etcetera::BaseStrategy as _;
 use modem::drive::path::Name;
 use modem::drive::{Drive, NameCase};
 use sandbox::first_mails;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Two pictures under the names that the note has (note §3.2).
@@ -106,11 +107,46 @@ impl Home {
         self.directory.join("mail")
     }
 
+    /// Where what AT&W stored is kept.
+    #[must_use]
+    pub fn profile_file(&self) -> PathBuf {
+        self.directory.join("profile")
+    }
+
+    /// What AT&W stored before; nothing, if there is none that could be its.
+    #[must_use]
+    pub fn profile(&self) -> String {
+        let mut lines = String::new();
+        let read = File::open(self.profile_file())
+            .and_then(|file| file.take(PROFILE_OCTETS_MAX).read_to_string(&mut lines));
+        match read {
+            Ok(_) => lines,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(file = %self.profile_file().display(), %error, "what AT&W stored cannot be read");
+                }
+                String::new()
+            }
+        }
+    }
+
     /// Where the lines typed at the console are kept.
     #[must_use]
     pub fn history(&self) -> PathBuf {
         self.directory.join("history")
     }
+}
+
+/// Has a profile take the place of the one before it, wholly or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_profile(file: &Path, lines: &str) -> io::Result<()> {
+    let aside = file.with_extension("new");
+    let mut written = File::create(&aside)?;
+    written.write_all(lines.as_bytes())?;
+    written.sync_all()?;
+    std::fs::rename(aside, file)
 }
 
 /// Where data is kept when nothing is said: the service's state directory, or else the user's data directory.

@@ -118,3 +118,6 @@ pub const PASSWORD_FILE_OCTETS_MAX: usize = 4096;
 
 /// Longest wait of a server of ours for a client's TLS handshake.
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
+
+/// Longest file of what AT&W stored that is read; what the modem writes is far shorter.
+pub const PROFILE_OCTETS_MAX: u64 = 4096;

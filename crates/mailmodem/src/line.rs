@@ -38,12 +38,17 @@ pub async fn run(
         Clock::System => calendar(),
         Clock::Unset => Calendar::UNSET,
     };
-    let settings = Settings { nonce: nonce()?, ..settings };
+    let settings = Settings { nonce: nonce()?, profile: home.profile(), ..settings };
+    let profile = home.profile_file();
     let drive_c = home.drive_c(drive_c_octets_max)?;
     let slot = card.map(|card| Slot::new(card.dir, card.octets_max));
     let trace = trace.map(open_trace).transpose()?;
     // The power comes on when the port is there to be seen.
-    let power_on = || Driver::power_on(settings, drive_c, None, calendar, network, trace).with_slot(slot);
+    let power_on = || {
+        Driver::power_on(settings, drive_c, None, calendar, network, trace)
+            .with_slot(slot)
+            .with_profile(profile)
+    };
     match port {
         Spec::Pty(link) => {
             let mut port = Pty::open(&link)?;

@@ -48,6 +48,18 @@ fn a_pipe_gets_the_modems_octets_and_nothing_else() {
 }
 
 #[test]
+fn what_was_stored_is_there_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    console(directory.path(), b"ATE0S0=3\rAT&W\rATS0=0\r");
+    let output = console(directory.path(), b"ATS0?\r");
+    assert_eq!(text(&output.stdout), "\r\n003\r\n\r\nOK\r\n");
+    fs::write(directory.path().join("profile"), b"\xff\n").unwrap();
+    let output = console(directory.path(), b"ATS0?\r");
+    assert_eq!(text(&output.stdout), "ATS0?\r\r\n000\r\n\r\nOK\r\n");
+    assert!(text(&output.stderr).contains("what AT&W stored cannot be read"));
+}
+
+#[test]
 fn a_text_without_its_end_holds_nothing_up() {
     let directory = tempfile::tempdir().unwrap();
     let output = console(directory.path(), b"ATE0\rAT+SMTPBODY\rno end");

@@ -4,6 +4,7 @@
 //! knows that it means something to.
 
 use crate::command::table::{Arguments, COMMANDS, Command};
+use crate::terminal::grammar::{CommandLine, Form, Invocation};
 use std::collections::BTreeMap;
 
 /// Values by command, each as its read form prints it.
@@ -60,6 +61,39 @@ impl Kept {
         self.profile.retain(|name, _| is_in_profile(name));
     }
 
+    /// What AT&W stored, for [`Self::with_profile`]: a command in each line.
+    pub(crate) fn profile(&self) -> String {
+        let mut lines = String::new();
+        for (name, values) in &self.profile {
+            lines.push_str(name);
+            // As a host would set it: AT&D2, ATS0=0, AT+IFC=2,2.
+            lines.push_str(if name.starts_with(['+', 'S']) { "=" } else { "" });
+            lines.push_str(&values.join(","));
+            lines.push('\n');
+        }
+        lines
+    }
+
+    /// The factory's values, with a profile that AT&W stored before. A line that sets nothing that it stores is passed
+    /// over: it is a file that lay on a disk.
+    pub(crate) fn with_profile(lines: &str) -> Self {
+        let mut kept = Self::default();
+        for line in lines.lines() {
+            let Some(mut commands) = CommandLine::new(format!("AT{line}").into_bytes()) else { continue };
+            let Ok(Some(Invocation { name, form: Form::Write(typed) })) = commands.next_command() else {
+                continue;
+            };
+            if let Some(command) = Command::named(&name)
+                && let Some((arguments, _)) = command.check(&typed)
+            {
+                kept.keep(&arguments);
+            }
+        }
+        kept.store();
+        kept.set.clear();
+        kept
+    }
+
     /// ATZ: what AT&W stored, or the factory's.
     pub(crate) fn restore(&mut self) {
         self.restore_factory();
@@ -100,7 +134,6 @@ fn is_in_profile(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal::grammar::{CommandLine, Form};
 
     fn keep(kept: &mut Kept, line: &str) {
         let invocation = CommandLine::new(line.into()).unwrap().next_command().unwrap().unwrap();
@@ -145,6 +178,29 @@ mod tests {
         assert_eq!(["X", "+CFUN"].map(|name| text(&kept, name)), ["1", "4"]);
         kept.power_on();
         assert_eq!(["X", "+CFUN"].map(|name| text(&kept, name)), ["4", "1"]);
+    }
+
+    #[test]
+    fn a_profile_outlives_the_power() {
+        let mut kept = Kept::default();
+        for line in ["ATE0", "AT&D0", "ATS0=2", "AT+CSCS=\"GSM\"", "AT+IFC=2,2", "AT+CMEE=2"] {
+            keep(&mut kept, line);
+        }
+        kept.store();
+        let mut again = Kept::with_profile(&kept.profile());
+        again.power_on();
+        assert_eq!(again.profile, kept.profile);
+        assert_eq!(
+            ["E", "&D", "S0", "+CSCS", "+IFC", "+CMEE"].map(|name| text(&again, name)),
+            ["0", "0", "2", "\"GSM\"", "2,2", "2"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_profile_sets_nothing() {
+        let lines = "E0\nE7\n+NOSUCH=1\n+CFUN=4\n+SMTPSUB=\"x\"\n\n\u{0}\n&F\n+IFC=\nS0=1;+IFC=2";
+        let kept = Kept::with_profile(lines);
+        assert_eq!(kept.profile(), "E0\nS0=1\n");
     }
 
     /// One value for each parameter that reads back, and each fits its parameter.

@@ -109,6 +109,8 @@ pub enum Output {
     Abort(LinkId),
     /// The line's speed from here on, in bits per second: everything before is to be shown at the old one.
     Speed(u32),
+    /// What AT&W stored, for the setting `profile` of the next start: a few short lines.
+    Profile(String),
     /// The modem is off: it takes no notice of what is typed until [`Input::PowerKey`].
     PoweredOff,
     /// Something for a trace of the line; only with the setting `trace`.
@@ -237,8 +239,7 @@ impl Modem {
     ) -> Self {
         let mut modem = Self {
             terminal: Terminal::new(settings.trace),
-            settings,
-            kept: Kept::default(),
+            kept: Kept::with_profile(&settings.profile),
             network: Network::default(),
             clock: Clock::new(calendar, now),
             files: Files::new(drive_c, drive_d),
@@ -255,6 +256,7 @@ impl Modem {
             links_opened: 0,
             mails_composed: 0,
             outputs: VecDeque::new(),
+            settings,
         };
         modem.speed = modem.kept.number("+IPR", 0);
         modem.boot();
@@ -621,6 +623,11 @@ impl Modem {
                 self.terminal.say(&lines);
             }
         }
+    }
+
+    /// For the next start, whenever that is.
+    pub(crate) fn tell_profile(&mut self) {
+        self.outputs.push_back(Output::Profile(self.kept.profile()));
     }
 
     fn new_link(&mut self) -> LinkId {

@@ -41,6 +41,8 @@ pub struct Settings {
     pub boot_urcs: bool,
     /// How the SMTP client calls itself: a domain or an address literal.
     pub hello_name: String,
+    /// What AT&W stored before this start, as [`Output::Profile`](crate::modem::Output::Profile) had it.
+    pub profile: String,
     /// A number that no other start of a modem has: Message-IDs are built on it.
     pub nonce: u64,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             identity: Identity::default(),
             boot_urcs: false,
             hello_name: "[127.0.0.1]".to_owned(),
+            profile: String::new(),
             nonce: 0,
         }
     }

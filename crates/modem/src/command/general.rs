@@ -49,6 +49,7 @@ pub(super) fn say_profile(modem: &mut Modem, _: &Arguments, _: Instant) -> Answe
 
 pub(super) fn store_profile(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
     modem.kept.store();
+    modem.tell_profile();
     Answer::OK
 }
 
