@@ -367,6 +367,48 @@ fn an_authentication_can_fail_in_every_way_and_be_tried_again() {
 }
 
 #[test]
+fn a_token_that_is_not_taken_is_told_why_first() {
+    let clerk = Clerk {
+        instead: HashMap::from([("authenticate", Reaction::reply(535, "5.7.8 no"))]),
+        ..Clerk::default()
+    };
+    let mechanisms = vec![Mechanism::Xoauth2, Mechanism::OauthBearer, Mechanism::ScramSha256];
+    let mut server = opened(clerk, Settings { mechanisms, ..settings() });
+    done(&mut server);
+    let report = "334 eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiJtYWlsIn0=";
+    dialogue(
+        &mut server,
+        &[
+            ("HELO me", "250 mx.example"),
+            ("AUTH XOAUTH2", "334"),
+            ("dXNlcj11bgFhdXRoPUJlYXJlciB4AQE=", report),
+            ("", "535 5.7.8 no"),
+            ("AUTH XOAUTH2 dXNlcj11bgFhdXRoPUJlYXJlciB4AQE=", report),
+            ("*", "535 5.7.8 no"),
+            ("AUTH OAUTHBEARER bixhPXVuLAFhdXRoPUJlYXJlciB4AQE=", "334 eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0="),
+            ("AQ==", "535 5.7.8 no"),
+            ("AUTH XOAUTH2 dXNlcj11bgE=", "501 5.5.2 Not a response of this mechanism"),
+            // Whoever is not known is refused where a wrong proof is.
+            (
+                "AUTH SCRAM-SHA-256 biwsbj11LHI9Yw==",
+                "334 cj1jPDFAbXguZXhhbXBsZT4scz1DLzZUWG5EREljZktPdngxemcwTW9nPT0saT00MDk2",
+            ),
+            ("Yz1iaXdzLHI9Yyxw", "535 5.7.8 no"),
+            ("MAIL FROM:<a@b>", "250 mail"),
+        ],
+    );
+}
+
+#[test]
+fn tls_from_the_first_octet_is_not_begun_again() {
+    let mut server = opened(Clerk::default(), Settings { start_tls: true, ..settings() });
+    server.handle(Input::Secured(None), Instant::POWER_ON);
+    assert_eq!(done(&mut server), "220 greeting\r\n");
+    assert!(!say(&mut server, "EHLO me\r\n").contains("STARTTLS"));
+    dialogue(&mut server, &[("STARTTLS", "503 5.5.1 No TLS to start")]);
+}
+
+#[test]
 fn tls_begins_on_a_clean_slate() {
     let mut server = opened(Clerk::default(), Settings { start_tls: true, ..settings() });
     done(&mut server);

@@ -11,6 +11,8 @@ use crate::mailbox::Mailboxes;
 use crate::trouble::{self, Place, Trouble};
 use mail::machine::Machine;
 use mail::pop3::server::Server as Pop3Server;
+use mail::sasl::Mechanism;
+use mail::secret::Secret;
 use mail::smtp::server::{Server as SmtpServer, Settings as SmtpSettings};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,17 +42,28 @@ pub enum DialTrouble {
 pub type Connection = Box<dyn Machine<Event = Infallible> + Send>;
 
 /// What the provider is told about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Longest message it takes; EHLO says so.
     pub message_octets_max: u64,
     /// Whether EHLO offers STARTTLS, and CAPA STLS; the owner of the link then has to do the handshake.
     pub start_tls: bool,
+    /// What AUTH offers, over SMTP and over POP3. `None` is as in the note's time: PLAIN, LOGIN and CRAM-MD5 over SMTP, no
+    /// AUTH over POP3.
+    pub mechanisms: Option<Vec<Mechanism>>,
+    /// The one password that SCRAM takes, whoever the user is: there the server must know it, too. All other log-ins take
+    /// any password, and any token.
+    pub scram_password: Secret,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { message_octets_max: MESSAGE_OCTETS_MAX, start_tls: false }
+        Self {
+            message_octets_max: MESSAGE_OCTETS_MAX,
+            start_tls: false,
+            mechanisms: None,
+            scram_password: Secret::new("pwd"),
+        }
     }
 }
 
@@ -84,18 +97,18 @@ impl Provider {
         // Nothing here is secret, so a challenge need only be another one each time.
         let challenge = format!("<{}@{name}>", self.connections);
         let mailboxes = Arc::clone(&self.mailboxes);
-        let start_tls = self.settings.start_tls;
+        let Settings { message_octets_max, start_tls, mechanisms, scram_password } = self.settings.clone();
         Ok(match service {
             Service::Smtp => {
-                let settings = SmtpSettings {
-                    start_tls,
-                    ..SmtpSettings::new(&name, self.settings.message_octets_max, challenge)
-                };
-                Box::new(SmtpServer::new(smtp::Session::new(name, trouble, mailboxes), settings))
+                let of_its_time = SmtpSettings::new(&name, message_octets_max, challenge);
+                let mechanisms = mechanisms.unwrap_or_else(|| of_its_time.mechanisms.clone());
+                let settings = SmtpSettings { start_tls, mechanisms, ..of_its_time };
+                let session = smtp::Session::new(name, trouble, mailboxes, scram_password);
+                Box::new(SmtpServer::new(session, settings))
             }
             Service::Pop3 => {
-                let greeting = format!("{name} sandbox {challenge}");
-                Box::new(Pop3Server::new(pop3::Session::new(greeting, trouble, mailboxes, start_tls)))
+                let offer = pop3::Offer { start_tls, mechanisms, challenge, scram_password };
+                Box::new(Pop3Server::new(pop3::Session::new(&name, offer, trouble, mailboxes)))
             }
         })
     }

@@ -12,6 +12,7 @@ use mail::limits::{AUTOLOGOUT, CHUNK_OCTETS};
 use mail::machine::{Input, Instant, Output};
 use mail::pop3::apop;
 use mail::pop3::server::Mail as Listed;
+use mail::sasl::Mechanism;
 use mail::secret::Secret;
 use proptest::prelude::*;
 use sandbox::first_mails;
@@ -125,6 +126,20 @@ fn any_password_is_right_and_greetings_differ() {
     }
     let mut caller = Caller::call(fresh(), "a\r\n+OK b");
     assert_eq!(caller.heard(), b"+OK sandbox.invalid sandbox <1@sandbox.invalid>\r\n");
+}
+
+#[test]
+fn auth_only_when_asked_for() {
+    for (mechanisms, offered) in [(None, false), (Some(vec![Mechanism::Plain, Mechanism::Xoauth2]), true)] {
+        let mut provider = Provider::new(fresh(), Settings { mechanisms, ..Settings::default() });
+        let connection = provider.connect(Service::Pop3, "mx").unwrap();
+        let mut caller = Caller { connection, now: Instant::POWER_ON };
+        caller.connection.handle(Input::Opened, caller.now);
+        caller.heard();
+        assert_eq!(caller.say("CAPA\r\n").contains("\r\nSASL PLAIN XOAUTH2\r\n"), offered);
+        let answer = caller.say("AUTH XOAUTH2 dXNlcj11bgFhdXRoPUJlYXJlciB4AQE=\r\n");
+        assert_eq!(answer.starts_with("+OK 2 messages"), offered, "{answer}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use mail::limits::SERVER_IDLE_MAX;
 use mail::machine::{Input, Instant, Output};
+use mail::sasl::Mechanism;
 use sandbox::limits::{CUT_AFTER_OCTETS, MESSAGE_OCTETS_MAX, SLOW_ANSWER};
 use sandbox::mailbox::{Delivery, Envelope, Mailboxes, MemoryMailboxes, NotStored};
 use sandbox::provider::{Connection, DialTrouble, Provider, Service, Settings};
@@ -116,7 +117,7 @@ fn every_user_may_come_in_and_ten_mebibytes_of_attachments_fit() {
 
 #[test]
 fn settings_are_what_ehlo_says() {
-    let settings = Settings { message_octets_max: 7, start_tls: true };
+    let settings = Settings { message_octets_max: 7, start_tls: true, ..Settings::default() };
     let mut provider = Provider::new(MemoryMailboxes::default(), settings);
     let connection = provider.connect(Service::Smtp, "x").unwrap();
     let mut caller = Caller { connection, now: Instant::POWER_ON };
@@ -124,6 +125,23 @@ fn settings_are_what_ehlo_says() {
     caller.heard();
     let keywords = caller.say("EHLO me\r\n");
     assert!(keywords.contains("SIZE 7\r\n") && keywords.contains("STARTTLS\r\n"), "{keywords}");
+}
+
+#[test]
+fn mechanisms_of_today_only_when_asked_for() {
+    let mechanisms = vec![Mechanism::ScramSha256, Mechanism::OauthBearer, Mechanism::ScramSha256Plus];
+    let settings = Settings { mechanisms: Some(mechanisms), ..Settings::default() };
+    let mut provider = Provider::new(MemoryMailboxes::default(), settings);
+    let connection = provider.connect(Service::Smtp, "x").unwrap();
+    let mut caller = Caller { connection, now: Instant::POWER_ON };
+    caller.connection.handle(Input::Opened, caller.now);
+    caller.heard();
+    assert!(caller.say("EHLO me\r\n").contains("AUTH SCRAM-SHA-256 OAUTHBEARER\r\n"));
+    assert!(caller.say("AUTH SCRAM-SHA-256 biwsbj11LHI9Yw==\r\n").starts_with("334 "));
+    assert_eq!(caller.say("Yz1iaXdzLHI9Yyxw\r\n"), "535 5.7.8 Wrong user or password\r\n");
+    // Any token is right.
+    let token = "AUTH OAUTHBEARER bixhPXVuLAFhdXRoPUJlYXJlciB4AQE=\r\n";
+    assert_eq!(caller.say(token), "235 2.7.0 Welcome\r\n");
 }
 
 #[test]

@@ -21,13 +21,21 @@ struct Post {
     /// The numbers that a QUIT deleted.
     deleted: Rc<RefCell<Vec<u32>>>,
     has_stls: bool,
+    sasl: Option<String>,
     is_full: bool,
 }
 
 impl Post {
     fn new(mails: &[&[u8]]) -> Self {
         let mails = mails.iter().map(|mail| mail.to_vec()).collect();
-        Self { mails, user: String::new(), deleted: Rc::default(), has_stls: false, is_full: false }
+        Self {
+            mails,
+            user: String::new(),
+            deleted: Rc::default(),
+            has_stls: false,
+            sasl: None,
+            is_full: false,
+        }
     }
 }
 
@@ -68,8 +76,13 @@ impl Service for Post {
             uidl: self.user != "no-uidl",
             user: true,
             stls: self.has_stls,
+            sasl: self.sasl.clone(),
             ..Capabilities::NONE
         }
+    }
+
+    fn challenge(&self) -> String {
+        "<1@post>".to_owned()
     }
 
     fn before(&mut self, command: &Command) -> Result<(), Reaction> {

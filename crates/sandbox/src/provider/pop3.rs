@@ -1,6 +1,6 @@
 //! One POP3 link: what lies in mailboxes is fetched, unless a name means trouble.
 //!
-//! Every password is right. A user whose name means trouble has the two first mails, as new in each session: others
+//! Every password is right, but for SCRAM. A user whose name means trouble has the two first mails, as new in each session: others
 //! that were sent under that name are not seen, and what is deleted is there again the next time.
 
 use super::{GARBAGE, in_a_line};
@@ -11,13 +11,16 @@ use crate::trouble::{self, Place, SessionTrouble, Trouble};
 use mail::pop3::capability::Capabilities;
 use mail::pop3::command::Command;
 use mail::pop3::server::{Content, Mail, Proof, Reaction, Service};
+use mail::sasl::Mechanism;
+use mail::sasl::server::Claim;
+use mail::secret::Secret;
 use std::sync::Arc;
 
 pub(super) struct Session {
     greeting: String,
+    offer: Offer,
     server_trouble: Option<Trouble>,
     mailboxes: Arc<dyn Mailboxes>,
-    start_tls: bool,
     /// By the user's name.
     trouble: Option<SessionTrouble>,
     /// `None` before the log-in, and after QUIT.
@@ -26,18 +29,26 @@ pub(super) struct Session {
     is_retrieved: bool,
 }
 
+/// What a session can be had with, besides USER, PASS and APOP.
+pub(super) struct Offer {
+    pub(super) start_tls: bool,
+    pub(super) mechanisms: Option<Vec<Mechanism>>,
+    pub(super) challenge: String,
+    pub(super) scram_password: Secret,
+}
+
 impl Session {
     pub(super) fn new(
-        greeting: String,
+        name: &str,
+        offer: Offer,
         server_trouble: Option<Trouble>,
         mailboxes: Arc<dyn Mailboxes>,
-        start_tls: bool,
     ) -> Self {
         Self {
-            greeting,
+            greeting: format!("{name} sandbox {}", offer.challenge),
+            offer,
             server_trouble,
             mailboxes,
-            start_tls,
             trouble: None,
             maildrop: None,
             is_retrieved: false,
@@ -65,15 +76,26 @@ impl Service for Session {
     }
 
     fn capabilities(&self) -> Capabilities {
+        let names = |mechanisms: &Vec<Mechanism>| {
+            mechanisms.iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(" ")
+        };
         Capabilities {
             top: self.trouble != Some(SessionTrouble::NoTop),
             uidl: self.trouble != Some(SessionTrouble::NoUidl),
             user: true,
-            stls: self.start_tls,
+            stls: self.offer.start_tls,
             resp_codes: true,
             auth_resp_code: true,
-            sasl: None,
+            sasl: self.offer.mechanisms.as_ref().map(names),
         }
+    }
+
+    fn challenge(&self) -> String {
+        self.offer.challenge.clone()
+    }
+
+    fn password_of(&mut self, _: &str) -> Option<Secret> {
+        Some(self.offer.scram_password.clone())
     }
 
     fn before(&mut self, command: &Command) -> Result<(), Reaction> {
@@ -92,8 +114,11 @@ impl Service for Session {
         }
     }
 
-    fn log_in(&mut self, name: &[u8], _: Proof<'_>) -> Result<Vec<Mail>, Reaction> {
+    fn log_in(&mut self, name: &[u8], proof: Proof<'_>) -> Result<Vec<Mail>, Reaction> {
         self.name_user(name);
+        if matches!(proof, Proof::Sasl(Claim::Scram { is_proven: false, .. })) {
+            return Err(refusal("[AUTH] wrong user or password"));
+        }
         let maildrop = match self.trouble {
             Some(SessionTrouble::UnknownUser | SessionTrouble::WrongPassword) => {
                 return Err(refusal("[AUTH] wrong user or password"));

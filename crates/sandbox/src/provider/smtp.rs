@@ -5,6 +5,7 @@ use crate::limits::{CUT_AFTER_OCTETS, SLOW_ANSWER};
 use crate::mailbox::{Delivery, Envelope, Mailboxes, NotStored};
 use crate::trouble::{self, Place, Trouble};
 use mail::sasl::server::Claim;
+use mail::secret::Secret;
 use mail::smtp::command::Path;
 use mail::smtp::reply::Reply;
 use mail::smtp::server::{Reaction, Service};
@@ -16,6 +17,7 @@ pub(super) struct Session {
     name: String,
     trouble: Option<Trouble>,
     mailboxes: Arc<dyn Mailboxes>,
+    scram_password: Secret,
     transaction: Transaction,
 }
 
@@ -32,8 +34,13 @@ struct Transaction {
 }
 
 impl Session {
-    pub(super) fn new(name: String, trouble: Option<Trouble>, mailboxes: Arc<dyn Mailboxes>) -> Self {
-        Self { name, trouble, mailboxes, transaction: Transaction::default() }
+    pub(super) fn new(
+        name: String,
+        trouble: Option<Trouble>,
+        mailboxes: Arc<dyn Mailboxes>,
+        scram_password: Secret,
+    ) -> Self {
+        Self { name, trouble, mailboxes, scram_password, transaction: Transaction::default() }
     }
 }
 
@@ -48,11 +55,17 @@ impl Service for Session {
     }
 
     fn authenticate(&mut self, claim: &Claim) -> Reaction {
+        let is_proven = !matches!(claim, Claim::Scram { is_proven: false, .. });
         match trouble::find(Place::SmtpUser, claim.user()) {
-            Some(Trouble::AuthRefused) => Reaction::reply(535, "5.7.8 Wrong user or password"),
             Some(Trouble::AuthUnavailable) => Reaction::reply(454, "4.7.0 Cannot authenticate now"),
+            Some(Trouble::AuthRefused) => Reaction::reply(535, "5.7.8 Wrong user or password"),
+            _ if !is_proven => Reaction::reply(535, "5.7.8 Wrong user or password"),
             _ => Reaction::reply(235, "2.7.0 Welcome"),
         }
+    }
+
+    fn password_of(&mut self, _: &str) -> Option<Secret> {
+        Some(self.scram_password.clone())
     }
 
     fn mail(&mut self, reverse_path: &Path, authenticated: bool) -> Reaction {

@@ -1,7 +1,7 @@
 //! AUTH (RFC 5034), told word by word what a server says; and what goes in clear.
 
 use super::odd_servers::{GREETING_WITH_STAMP, Session};
-use crate::limits::{POP3_AUTH_LINE_OCTETS_MAX, SCRAM_ITERATIONS_MAX};
+use crate::limits::{IDLE_MAX, POP3_AUTH_LINE_OCTETS_MAX, SCRAM_ITERATIONS_MAX};
 use crate::machine::Input;
 use crate::policy::{InClear, NoLogIn, Policy, Security};
 use crate::pop3::client::{Account, BadAccount, Event, Failure, LogIn, Request, Step};
@@ -290,6 +290,13 @@ fn a_bare_ok_to_every_command() {
     assert_eq!(session.hear("+OK\r\n"), "");
     assert_eq!(session.hear("+OK\r\n"), "");
     assert_eq!(session.hear(".\r\n"), "USER un\r\n");
+    // A server that says no more than that has not answered.
+    let mut session = by_password(true, UNSAFE);
+    session.hear("+OK\r\n");
+    session.hear("+OK\r\n");
+    session.now = session.now + IDLE_MAX;
+    session.tell(Input::DeadlinePassed);
+    assert_eq!(session.failure(), Failure::Silent(Step::Capa));
 }
 
 #[test]

@@ -209,6 +209,51 @@ fn tls_begins_once_and_with_nothing_left_over() {
     }
 }
 
+/// A server with AUTH, for somebody who was in the middle of nothing.
+fn with_auth(names: &str) -> Session {
+    Session::new(Post { sasl: Some(names.to_owned()), ..Post::new(&[MAIL_1]) })
+}
+
+#[test]
+fn an_exchange_can_fail_in_every_way_and_be_tried_again() {
+    let mut session = with_auth("PLAIN LOGIN CRAM-MD5 XOAUTH2 SCRAM-SHA-256-PLUS");
+    // Nothing to bind to in clear.
+    assert!(session.hear("CAPA\r\n").contains("\r\nSASL PLAIN LOGIN CRAM-MD5 XOAUTH2\r\n"));
+    let long = "x".repeat(COMMAND_LINE_OCTETS_MAX + 1);
+    for (line, answer) in [
+        ("AUTH", "-ERR bad argument"),
+        ("AUTH GSSAPI", "-ERR mechanism not offered"),
+        ("AUTH SCRAM-SHA-256-PLUS", "-ERR mechanism not offered"),
+        ("AUTH PLAIN !", "-ERR bad argument"),
+        ("AUTH PLAIN =", "-ERR not a response of this mechanism"),
+        ("AUTH CRAM-MD5 dW4=", "-ERR not a response of this mechanism"),
+        ("AUTH PLAIN", "+ "),
+        ("*", "-ERR cancelled"),
+        ("auth login", "+ VXNlcm5hbWU6"),
+        ("QUIT", "+ UGFzc3dvcmQ6"),
+        ("a", "-ERR not base64"),
+        ("AUTH PLAIN", "+ "),
+        (&long, "-ERR line too long"),
+        ("AUTH CRAM-MD5", "+ PDFAcG9zdD4="),
+        ("dW4gMDA=", "-ERR [AUTH] no"),
+        // A token that is not taken: why, and then that.
+        (
+            "AUTH XOAUTH2 dXNlcj11bgFhdXRoPUJlYXJlciB4AQE=",
+            "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiJtYWlsIn0=",
+        ),
+        ("", "-ERR [AUTH] no"),
+        ("STAT", "-ERR not here, or not now"),
+        ("AUTH PLAIN AHVuAHRpZ2Vy", "+OK 1 messages, 35 octets"),
+        ("AUTH PLAIN AHVuAHRpZ2Vy", "-ERR not here, or not now"),
+    ] {
+        let answered = session.hear(&format!("{line}\r\n"));
+        assert_eq!(answered, format!("{answer}\r\n"), "{line}");
+    }
+    let mut session = Session::new(Post::new(&[]));
+    assert!(!session.hear("CAPA\r\n").contains("SASL"));
+    assert!(session.refuses("AUTH PLAIN AHVuAHRpZ2Vy"));
+}
+
 #[test]
 fn a_refused_greeting_is_the_end() {
     let mut server = Server::new(Post { is_full: true, ..Post::new(&[]) });
@@ -260,6 +305,12 @@ fn any_words() -> impl Strategy<Value = String> {
         "1",
         "\r\n",
         "\0",
+        "AUTH PLAIN AHVuAHRpZ2Vy\r\n",
+        "AUTH LOGIN\r\n",
+        "AUTH XOAUTH2 dXNlcj11bgFhdXRoPUJlYXJlciB4AQE=\r\n",
+        "AUTH SCRAM-SHA-256 biwsbj11LHI9Yw==\r\n",
+        "dGlnZXI=\r\n",
+        "*\r\n",
         "USER silent\r\n",
         "USER cut\r\n",
         "USER garbage\r\n",
@@ -271,7 +322,11 @@ proptest! {
     #[test]
     fn portions_make_no_difference(log_in in any::<bool>(), rounds in prop::collection::vec(any_words(), 1..3)) {
         let run = |portion: usize| {
-            let mut session = Session::new(Post { has_stls: true, ..Post::new(&[MAIL_1, &[b'.'; 70_000]]) });
+            let mut session = Session::new(Post {
+                has_stls: true,
+                sasl: Some("PLAIN LOGIN XOAUTH2 SCRAM-SHA-256".to_owned()),
+                ..Post::new(&[MAIL_1, &[b'.'; 70_000]])
+            });
             if log_in {
                 session.tell(Input::Received(b"USER un\r\nPASS tiger\r\n"));
             }

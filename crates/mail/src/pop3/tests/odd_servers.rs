@@ -18,7 +18,7 @@ fn account(user: &str, password: &str, apop: bool) -> Result<Account, BadAccount
 /// A client and all that it wanted since the last look.
 pub(super) struct Session {
     client: Client,
-    now: Instant,
+    pub(super) now: Instant,
     said: String,
     events: Vec<Event>,
     begun_tls: bool,
