@@ -15,6 +15,7 @@ pub mod line;
 pub mod link;
 pub mod maildir;
 pub mod network;
+pub mod oauth;
 pub mod play;
 pub mod port;
 pub mod provider;

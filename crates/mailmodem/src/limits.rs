@@ -121,3 +121,61 @@ pub const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 
 /// Longest file of what AT&W stored that is read; what the modem writes is far shorter.
 pub const PROFILE_OCTETS_MAX: u64 = 4096;
+/// How long one request to an authorisation server may take, from the name's resolution to the reply's last octet.
+pub const AUTHORISATION_WAIT: Duration = Duration::from_secs(30);
+
+/// Largest reply of an authorisation server, and largest file that tokens or a client's secret are read from.
+pub const AUTHORISATION_OCTETS_MAX: u64 = 64 * 1024;
+
+/// Longest token, as it comes from a command, a file or an authorisation server: it has to fit into one line of a
+/// dialogue with a mail server, in base64.
+pub const TOKEN_OCTETS_MAX: usize = 16 * 1024;
+
+/// How long a command may take to give a token.
+pub const TOKEN_COMMAND_WAIT: Duration = Duration::from_secs(30);
+
+/// How much of what such a command writes on standard error is kept for the log.
+pub const TOKEN_COMMAND_WORDS_OCTETS_MAX: usize = 4 * 1024;
+
+/// Longest text of others that stands in a message about tokens.
+pub const TOKEN_WORDS_CHARS_MAX: usize = 300;
+
+/// How long a token from a command or a file is taken without asking again: when it expires is not known.
+pub const TOKEN_KEPT: Duration = Duration::from_secs(60);
+
+/// How long before its expiry an access token is no longer used if there can be a new one: a dialogue has to begin with it.
+pub const TOKEN_EXPIRY_MARGIN: Duration = Duration::from_secs(60);
+
+/// How long before its expiry an access token is renewed when nobody waits for it; with a life of less than four times
+/// this, when three quarters of it are over.
+pub const TOKEN_RENEWAL_AHEAD: Duration = Duration::from_secs(10 * 60);
+
+/// How long a token lives whose reply does not say so.
+pub const TOKEN_LIFE_ASSUMED: Duration = Duration::from_secs(30 * 60);
+
+/// Longest life of a token that is believed.
+pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// How long the last failure to get a token answers for those who ask next, and how long after a new token was given
+/// that the mail server refused no other is asked for.
+pub const TOKEN_REST: Duration = Duration::from_secs(10);
+
+/// How soon a renewal that failed is tried again when nobody waits for it. The wait doubles up to
+/// [`TOKEN_RENEWAL_WAIT_MAX`].
+pub const TOKEN_RENEWAL_WAIT_MIN: Duration = Duration::from_secs(30);
+
+/// How long such a wait becomes.
+pub const TOKEN_RENEWAL_WAIT_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// How often it is looked whether a token is still good, at least: the machine may have slept, and a command or a file
+/// does not say when its token expires.
+pub const TOKEN_WATCH_WAIT_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// How long before the end of a log-in (the expiry of its refresh token, where it is known) that is told, once a day.
+pub const LOGIN_END_AHEAD: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+/// Longest time that a device log-in waits for its user, whatever the server allows.
+pub const DEVICE_LOGIN_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// Longest wait between two questions of a device log-in that a server may ask for.
+pub const DEVICE_LOGIN_INTERVAL_MAX: Duration = Duration::from_secs(60);
