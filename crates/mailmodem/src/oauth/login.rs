@@ -90,7 +90,7 @@ pub(super) fn login_with(
     }
     let code = words(asked.user_code().secret(), &[]);
     let minutes = wait.as_secs().div_ceil(60);
-    writeln!(out, "Open   {}", asked.verification_uri().as_str())?;
+    writeln!(out, "Open   {}", asked.verification_uri().url())?;
     writeln!(out, "enter  {code}")?;
     writeln!(out, "and allow access to the mailbox of \"{}\" within {minutes} min.", client.name)?;
     if let Some(complete) = asked.verification_uri_complete()
