@@ -15,6 +15,9 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
 use tokio::time::{advance, sleep};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tracing_subscriber::fmt::MakeWriter;
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -30,7 +33,11 @@ struct World {
 
 impl World {
     fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
-        let (server, directory) = (Server::new(replies), tempfile::tempdir().unwrap());
+        Self::with(Server::new(replies))
+    }
+
+    fn with(server: Server) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let client = OAuthClient {
             name: "mail".to_owned(),
             client_id: "me".to_owned(),
@@ -72,6 +79,14 @@ impl World {
 
     fn kept(&self) -> String {
         fs::read_to_string(&self.client.state_file).unwrap()
+    }
+
+    /// What the server gives now for this refresh token.
+    fn renewed(&self, http: &Http, refresh: &str) -> Result<String, String> {
+        self.keep("old", 0, refresh);
+        let now = UNIX_EPOCH + NOW;
+        let grant = self.client.renewed(http, now, now, None, None).map_err(|error| error.to_string())?;
+        Ok(text(&grant.access_token))
     }
 
     /// Logs in. What was shown, and how long was waited each time.
@@ -190,6 +205,13 @@ fn a_device_log_in_that_comes_to_nothing_says_why_and_changes_nothing() {
         assert!(!told.contains("tiger") && !shown.contains("tiger"), "{told} {shown}");
         assert_eq!(world.kept(), before);
     }
+    let hostile =
+        DEVICE.replace("ABCD-EFGH", "A\\u001b[2J\\r\\nB").replace("org/device", "org/\\u001b[2J\\n");
+    let hostile = hostile.replace("{", "{\"verification_uri_complete\": \"no\\u001bthing\",");
+    let (ended, shown, _) = World::new([Reply::ok(&hostile), Reply::error("access_denied")]).login();
+    assert!(matches!(ended, Err(LoginError::Denied)), "{ended:?}");
+    assert!(shown.contains("enter  A?[2J B\n") && !shown.contains('\u{1b}'), "{shown}");
+    assert_eq!(shown.lines().count(), 3, "{shown}");
     let mut world = World::new([]);
     world.client.device_authorization_endpoint = None;
     assert!(matches!(world.login().0, Err(LoginError::NoDeviceLogin { .. })));
@@ -237,6 +259,29 @@ async fn a_token_is_renewed_and_a_refresh_token_that_is_replaced_is_not_used_aga
     assert_eq!(world.server.asked()[0].form, form(expected));
     assert!(world.kept().contains("fourth") && world.kept().contains("refresh-2"));
     assert_eq!(fs::metadata(&world.client.state_file).unwrap().permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_shown_no_token() {
+    let own = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let (good, other, elsewhere) = (own("127.0.0.1"), own("127.0.0.1"), own("example.org"));
+    for (server, is_good) in [(&good, true), (&other, false), (&elsewhere, false)] {
+        let key = PrivatePkcs8KeyDer::from(server.signing_key.serialize_der()).into();
+        let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let tls = tls.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let tls = tls.with_single_cert(vec![server.cert.der().clone()], key).unwrap();
+        let world = World::with(Server::secured([Reply::tokens("new", 10, None)], Arc::new(tls)));
+        let trusted = [&good, &elsewhere].map(|authority| authority.cert.der().clone());
+        let http = Http::new(Trust::Authorities(trusted.to_vec()).config().unwrap());
+        let given = world.renewed(&http, "refresh");
+        if is_good {
+            assert_eq!(given.unwrap(), "new");
+        } else {
+            let told = given.unwrap_err();
+            assert!(told.contains("cannot be asked") && told.contains("certificate"), "{told}");
+            assert!(world.server.asked().is_empty());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,10 +2,11 @@
 
 use oauth2::url::{Url, form_urlencoded};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What it answers one request with.
 pub(super) enum Reply {
@@ -50,12 +51,23 @@ struct Script {
 /// The server. Once it has said everything, it hangs up.
 pub(super) struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     script: Arc<Mutex<Script>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     pub(super) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::begin(replies, None)
+    }
+
+    /// By TLS.
+    pub(super) fn secured(replies: impl IntoIterator<Item = Reply>, tls: Arc<ServerConfig>) -> Self {
+        Self::begin(replies, Some(tls))
+    }
+
+    fn begin(replies: impl IntoIterator<Item = Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let script = Script { replies: replies.into_iter().collect(), ..Script::default() };
@@ -67,15 +79,23 @@ impl Server {
                     if script.lock().unwrap().is_over {
                         break;
                     }
-                    serve(&connection.unwrap(), &script);
+                    let connection = connection.unwrap();
+                    // The client may have had enough of it at any time.
+                    let _ = match &tls {
+                        None => serve(connection, &script),
+                        Some(tls) => {
+                            let tls = ServerConnection::new(Arc::clone(tls)).unwrap();
+                            serve(StreamOwned::new(tls, connection), &script)
+                        }
+                    };
                 }
             })
         };
-        Self { address, script, thread: Some(thread) }
+        Self { address, scheme, script, thread: Some(thread) }
     }
 
     pub(super) fn url(&self, path: &str) -> Url {
-        Url::parse(&format!("http://{}{path}", self.address)).unwrap()
+        Url::parse(&format!("{}://{}{path}", self.scheme, self.address)).unwrap()
     }
 
     pub(super) fn add(&self, reply: Reply) {
@@ -95,34 +115,30 @@ impl Drop for Server {
     }
 }
 
-fn serve(connection: &TcpStream, script: &Mutex<Script>) {
-    let mut reader = BufReader::new(connection);
+fn serve(mut connection: impl Read + Write, script: &Mutex<Script>) -> io::Result<()> {
+    let mut reader = BufReader::new(&mut connection);
     let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    let path = line.split(' ').nth(1).unwrap().to_owned();
+    reader.read_line(&mut line)?;
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut octets = 0;
-    while line != "\r\n" {
+    while !matches!(line.as_str(), "\r\n" | "") {
         line.clear();
-        reader.read_line(&mut line).unwrap();
+        reader.read_line(&mut line)?;
         if let Some(length) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             octets = length.trim().parse().unwrap();
         }
     }
     let mut body = vec![0; octets];
-    reader.read_exact(&mut body).unwrap();
+    reader.read_exact(&mut body)?;
     let form = form_urlencoded::parse(&body).into_owned().collect();
     let reply = {
         let mut script = script.lock().unwrap();
         script.asked.push(Asked { path, form });
         script.replies.pop_front()
     };
-    if let Some(Reply::Json(status, body)) = reply {
-        let head = format!(
-            "HTTP/1.1 {status} So\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        // The client may have had enough of it.
-        let mut connection = connection;
-        let _ = connection.write_all((head + &body).as_bytes());
-    }
+    let Some(Reply::Json(status, body)) = reply else { return Ok(()) };
+    let octets = body.len();
+    write!(connection, "HTTP/1.1 {status} So\r\nContent-Type: application/json\r\nConnection: close\r\n")?;
+    write!(connection, "Content-Length: {octets}\r\n\r\n{body}")?;
+    connection.flush()
 }
