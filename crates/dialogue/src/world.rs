@@ -298,6 +298,8 @@ impl World {
             Output::PoweredOff => self.is_off = true,
             // The power never goes off here without the modem knowing.
             Output::Profile(_) => {}
+            // What is typed is no token.
+            Output::LogInRefused(_) => {}
             Output::Trace(traced) => self.traced.push(traced),
             Output::Report(words) => self.reports.push(words),
             Output::Open { link, call } => self.open(link, call.protocol, &call.server),

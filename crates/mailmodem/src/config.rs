@@ -133,7 +133,7 @@ impl Config {
             let at = table.name.span();
             let upstream = match (&table.password, &place.told_to_others) {
                 (Some(_), Some(words)) => Err(words.clone()),
-                _ => table.into_upstream(place.directory),
+                _ => table.into_upstream(&Place { data_dir, ..place.clone() }),
             };
             let upstream = upstream.map_err(|words| Mistake { at: at.clone(), words })?;
             if upstreams.iter().any(|other| other.name == upstream.name) {
@@ -148,6 +148,7 @@ impl Config {
 }
 
 /// Where a config is.
+#[derive(Clone)]
 struct Place<'a> {
     /// Where lines are kept that do not say where.
     data_dir: &'a Path,

@@ -9,6 +9,7 @@ use crate::link::{Event, Link, Stopwatch};
 use crate::network::{Dialled, Dialling, Network};
 use crate::tls::Handshake;
 use crate::trace::Trace;
+use crate::upstream::UsedToken;
 use mail::machine::{Input as LinkInput, Instant};
 use modem::clock::Calendar;
 use modem::drive::Drive;
@@ -28,6 +29,8 @@ pub struct Driver {
     watch: Stopwatch,
     /// A modem has one mail and one session at the most, so they are few.
     lines: Vec<(LinkId, Line)>,
+    /// What somebody logs in with on one of them.
+    tokens: Vec<(LinkId, UsedToken)>,
     /// Lent to the links; there only while there are any, since most modems are idle.
     buffer: Vec<u8>,
     notices: VecDeque<Notice>,
@@ -82,10 +85,10 @@ impl Driver {
         let watch = Stopwatch::start();
         let settings = Settings { trace: trace.is_some(), ..settings };
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
-        let (lines, buffer, notices) = (Vec::new(), Vec::new(), VecDeque::new());
+        let (lines, tokens, buffer, notices) = (Vec::new(), Vec::new(), Vec::new(), VecDeque::new());
         let (power_on_at, slot, profile) = (None, None, None);
         let mut driver =
-            Self { modem, network, watch, lines, buffer, notices, power_on_at, trace, slot, profile };
+            Self { modem, network, watch, lines, tokens, buffer, notices, power_on_at, trace, slot, profile };
         driver.trace(|trace, now| trace.event(now, "power on"));
         driver.carry_out();
         driver
@@ -172,7 +175,8 @@ impl Driver {
         let Some((link, line)) = self.lines.get_mut(at) else { return };
         let link = *link;
         match happened {
-            Happened::Dialled(Ok(Dialled { link: standing, route, handshake })) => {
+            Happened::Dialled(Ok(Dialled { link: standing, route, handshake, token })) => {
+                self.tokens.extend(token.map(|token| (link, token)));
                 *line = Line::Standing(standing);
                 self.trace(|trace, now| trace.link_event(now, link, "open"));
                 self.tell(Input::Opened(link, route));
@@ -260,6 +264,7 @@ impl Driver {
                         let Call { protocol, server, port, .. } = &call;
                         trace.link_event(now, link, &format!("opening: {protocol} at {server}:{port}"));
                     });
+                    self.tokens.retain(|(link, _)| self.lines.iter().any(|(other, _)| other == link));
                     self.lines.push((link, Line::Dialling(self.network.dial(call))));
                 }
                 Output::Transmit(link, octets) => {
@@ -267,6 +272,11 @@ impl Driver {
                         self.lines.iter_mut().find(|(id, _)| *id == link)
                     {
                         standing.transmit(octets);
+                    }
+                }
+                Output::LogInRefused(link) => {
+                    if let Some((_, token)) = self.tokens.iter().find(|(id, _)| *id == link) {
+                        token.was_refused();
                     }
                 }
                 Output::StartTls(link) => {

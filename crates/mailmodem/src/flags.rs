@@ -40,6 +40,14 @@ pub enum Command {
     },
     /// Says what would become of a call, by the upstream map of the config, without making it.
     Explain(ExplainFlags),
+    /// Logs an upstream in with its provider, for access tokens in the place of a password.
+    Login {
+        /// The upstream's name in the config
+        name: String,
+        /// The config [default: /etc/mailmodem/mailmodem.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// The sandbox's mail provider on real sockets, for other programs.
     Sandbox(SandboxFlags),
     /// Plays dialogues: golden transcripts of a terminal and a modem, in memory and without waiting.

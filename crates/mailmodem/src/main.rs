@@ -42,6 +42,7 @@ fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<
             let config = serve::read_config(flags.config.clone())?;
             print(&upstream::explain(&config, flags)?)
         }
+        Command::Login { name, config } => serve::log_in(&name, config),
         Command::Generate { directory } => generate::run(&directory),
         Command::Console(flags) => block_on(Builder::new_current_thread(), console::run(flags)),
         Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(&provider::troubles()),

@@ -5,7 +5,7 @@
 use crate::limits::DUPLEX_OCTETS_MAX;
 use crate::link::{Link, serve};
 use crate::tls::{Handshake, Tls};
-use crate::upstream::{Deliver, TlsMode, Upstream, Upstreams};
+use crate::upstream::{Deliver, TlsMode, Upstream, Upstreams, UsedToken};
 use modem::modem::{Obstacle, ObstacleKind, Protocol};
 use modem::route::{Call, Route};
 use sandbox::provider::{Connection, Provider, Service};
@@ -104,6 +104,8 @@ pub struct Dialled {
     pub route: Route,
     /// What was agreed on, if it is secured from its first octet.
     pub handshake: Option<Handshake>,
+    /// What somebody logs in with, if it is a token.
+    pub token: Option<UsedToken>,
 }
 
 impl Network {
@@ -129,7 +131,7 @@ impl Network {
                         Deliver::Sandbox => dial_sandbox(
                             &sandbox,
                             &call,
-                            upstream.route(TlsMode::Off, true).map_err(unreachable)?,
+                            upstream.route(TlsMode::Off, true, None).map_err(unreachable)?,
                         ),
                         Deliver::Network => dial_upstream(&upstream, &call).await,
                     }
@@ -147,7 +149,7 @@ fn dial_sandbox(sandbox: &Sandbox, call: &Call, route: Route) -> Result<Dialled,
     let connection = sandbox.connect(service, &call.server)?;
     let (near, far) = tokio::io::duplex(DUPLEX_OCTETS_MAX);
     tokio::spawn(serve(connection, far));
-    Ok(Dialled { link: Link::new(near), route, handshake: None })
+    Ok(Dialled { link: Link::new(near), route, handshake: None, token: None })
 }
 
 /// Calls the server that a rule leads to.
@@ -166,16 +168,21 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
                 Some(Tls::new(config, server)?)
             }
         };
+        let token = upstream
+            .log_in
+            .token()
+            .await
+            .map_err(|error| Obstacle { kind: ObstacleKind::LogIn, words: error.to_string() })?;
         let stream = dial_tcp(server, port).await?;
         let is_on_this_machine =
             stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
-        let route = upstream.route(mode, is_on_this_machine).map_err(unreachable)?;
+        let route = upstream.route(mode, is_on_this_machine, token.as_ref()).map_err(unreachable)?;
         Ok(match (mode, tls) {
             (TlsMode::Implicit, Some(tls)) => {
                 let (stream, handshake) = tls.handshake(stream, true).await?;
-                Dialled { link: Link::new(stream), route, handshake: Some(handshake) }
+                Dialled { link: Link::new(stream), route, handshake: Some(handshake), token }
             }
-            (_, tls) => Dialled { link: Link::new(stream).with_tls(tls), route, handshake: None },
+            (_, tls) => Dialled { link: Link::new(stream).with_tls(tls), route, handshake: None, token },
         })
     };
     dialled.await.map_err(|Obstacle { kind, words }: Obstacle| Obstacle {

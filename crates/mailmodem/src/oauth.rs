@@ -195,6 +195,12 @@ impl Tokens {
         }
     }
 
+    /// Where they come from.
+    #[must_use]
+    pub const fn source(&self) -> &TokenSource {
+        &self.source
+    }
+
     /// A token that is good at the moment. If there is none, or if it is about to expire, the source is asked; one asks
     /// for all who wait.
     ///
@@ -327,6 +333,15 @@ impl Tokens {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The same source is the same tokens.
+impl PartialEq for Tokens {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.source) == (&other.name, &other.source)
+    }
+}
+
+impl Eq for Tokens {}
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

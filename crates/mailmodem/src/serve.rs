@@ -10,12 +10,16 @@ use crate::home::data_directory;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::line;
 use crate::network::SharedUpstreams;
+use crate::oauth::{Http, TokenSource, login};
 use crate::retry::Retry;
-use crate::upstream::Upstreams;
-use anyhow::Context as _;
+use crate::tls::Trust;
+use crate::upstream::{LogIn, Upstreams};
+use anyhow::{Context as _, bail};
 use modem::settings::Settings;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{self, JoinSet};
@@ -84,6 +88,36 @@ pub fn read_config(file: Option<PathBuf>) -> anyhow::Result<Config> {
     Ok(Config::read(&file, &data_directory()?)?)
 }
 
+/// `mailmodem login`: logs an upstream in with its provider. It blocks until its user has done it, or has not.
+///
+/// # Errors
+/// There is no such upstream, it has no authorisation server, or that refuses.
+pub fn log_in(name: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+    let config = read_config(file)?;
+    let upstream = config.upstreams.named(name).with_context(|| {
+        let known: Vec<&str> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+        format!("there is no upstream {name} in the config; there are: {}", known.join(", "))
+    })?;
+    let LogIn::Token { tokens, .. } = &upstream.log_in else {
+        bail!("upstream {name} logs in without a token: it has no oauth");
+    };
+    match tokens.source() {
+        TokenSource::OAuth(client) => {
+            let http = Http::new(Trust::System.config().map_err(anyhow::Error::msg)?);
+            Ok(login(client, &http, &mut io::stdout().lock())?)
+        }
+        TokenSource::Command(_) => {
+            bail!("the tokens of upstream {name} come from its token_command, which logs in")
+        }
+        TokenSource::File(file) => {
+            bail!(
+                "the tokens of upstream {name} are put into {} by another program, which logs in",
+                file.display()
+            )
+        }
+    }
+}
+
 /// `mailmodem check-config`: what a config says, in short.
 ///
 /// # Errors
@@ -120,7 +154,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut lines = Lines::default();
-    set_upstreams(&lines.upstreams, config.upstreams);
+    lines.set_upstreams(config.upstreams);
     lines.want(config.lines);
     let mut is_ending = false;
     loop {
@@ -149,7 +183,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                             tracing::warn!("the form of the log changes with the next start only");
                         }
                         logging = new.logging;
-                        set_upstreams(&lines.upstreams, new.upstreams);
+                        lines.set_upstreams(new.upstreams);
                         lines.want(new.lines);
                     }
                     Err(error) => tracing::error!("{error}; nothing changes"),
@@ -170,14 +204,6 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
     }
 }
 
-/// Has these upstreams be those of all lines, and says what is dangerous about them.
-fn set_upstreams(shared: &SharedUpstreams, upstreams: Upstreams) {
-    for danger in upstreams.iter().filter_map(|upstream| upstream.danger()) {
-        tracing::warn!("{danger}");
-    }
-    shared.set(upstreams);
-}
-
 enum Signal {
     Hangup,
     End,
@@ -189,6 +215,8 @@ struct Lines {
     standing: BTreeMap<String, Standing>,
     /// What all of them share.
     upstreams: SharedUpstreams,
+    /// Those who see that there are good tokens for them. They end when this does.
+    watches: JoinSet<()>,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
@@ -204,6 +232,20 @@ struct Standing {
 }
 
 impl Lines {
+    /// Has these upstreams be those of all lines, and says what is dangerous about them.
+    fn set_upstreams(&mut self, upstreams: Upstreams) {
+        self.watches = JoinSet::new();
+        for upstream in upstreams.iter() {
+            if let Some(danger) = upstream.danger() {
+                tracing::warn!("{danger}");
+            }
+            if let LogIn::Token { tokens, .. } = &upstream.log_in {
+                self.watches.spawn(Arc::clone(tokens).watch());
+            }
+        }
+        self.upstreams.set(upstreams);
+    }
+
     /// Has these lines and no others. Those that are as they are to be are not touched.
     fn want(&mut self, mut wanted: BTreeMap<String, LineConfig>) {
         for (name, standing) in &mut self.standing {

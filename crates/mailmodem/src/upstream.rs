@@ -11,9 +11,11 @@ mod pattern;
 pub use explain::{call, explain};
 pub use pattern::Pattern;
 
+use crate::oauth::{TokenError, Tokens};
 use crate::tls::Trust;
 use mail::policy::{InClear, Policy, Security};
-use mail::sasl::{Credentials, Mechanism, Nonce};
+use mail::sasl::{Credentials, Mechanism, Nonce, Proof};
+use mail::secret::Secret;
 use modem::modem::Protocol;
 use modem::route::{Account, Call, Rewriting, Route};
 use serde::Deserialize;
@@ -122,6 +124,39 @@ pub enum LogIn {
     Nobody,
     /// This one, with a password.
     Password(Credentials),
+    /// This one, with an access token.
+    Token {
+        /// The user.
+        user: Vec<u8>,
+        /// Where its tokens come from.
+        tokens: Arc<Tokens>,
+    },
+}
+
+/// A token that somebody logs in with.
+#[derive(Clone, Debug)]
+pub struct UsedToken {
+    tokens: Arc<Tokens>,
+    token: Secret,
+}
+
+impl UsedToken {
+    /// The server did not take it.
+    pub fn was_refused(&self) {
+        self.tokens.forget(&self.token);
+    }
+}
+
+impl LogIn {
+    /// The token to log in with, if it is to be one.
+    ///
+    /// # Errors
+    /// There is none; the error says what to do.
+    pub async fn token(&self) -> Result<Option<UsedToken>, TokenError> {
+        let Self::Token { tokens, .. } = self else { return Ok(None) };
+        let token = tokens.access_token().await?;
+        Ok(Some(UsedToken { tokens: Arc::clone(tokens), token }))
+    }
 }
 
 /// Where mail goes.
@@ -210,7 +245,12 @@ impl Upstream {
     ///
     /// # Errors
     /// The system gives no random number, in words.
-    pub fn route(&self, tls: TlsMode, is_on_this_machine: bool) -> Result<Route, String> {
+    pub fn route(
+        &self,
+        tls: TlsMode,
+        is_on_this_machine: bool,
+        token: Option<&UsedToken>,
+    ) -> Result<Route, String> {
         let mut random = [0; 18];
         getrandom::fill(&mut random)
             .map_err(|error| format!("the system gives no random number: {error}"))?;
@@ -233,6 +273,12 @@ impl Upstream {
                 LogIn::AsNamed => Account::AsNamed,
                 LogIn::Nobody => Account::Nobody,
                 LogIn::Password(credentials) => Account::Other(credentials.clone()),
+                LogIn::Token { user, .. } => match token {
+                    Some(UsedToken { token, .. }) => {
+                        Account::Other(Credentials { user: user.clone(), proof: Proof::Token(token.clone()) })
+                    }
+                    None => Account::Nobody,
+                },
             },
             rewriting: self.rewriting.clone(),
         })

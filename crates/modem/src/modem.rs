@@ -85,6 +85,8 @@ pub enum ObstacleKind {
     Network,
     /// The peer was reached, and the TLS handshake failed.
     Tls,
+    /// There is nothing to log in with.
+    LogIn,
 }
 
 /// What the modem wants done, in this order.
@@ -101,6 +103,8 @@ pub enum Output {
     },
     /// Send octets on a link.
     Transmit(LinkId, Vec<u8>),
+    /// The server of a link did not take the credentials of its route.
+    LogInRefused(LinkId),
     /// Begin the TLS handshake on a link.
     StartTls(LinkId),
     /// End a link, once what was transmitted before is sent.
@@ -117,6 +121,17 @@ pub enum Output {
     Trace(Traced),
     /// Why a mail did not go, for the log: the result code and the reason in words. Holds no secret.
     Report(String),
+}
+
+impl ObstacleKind {
+    /// What the peer did, or is, before it is said why.
+    const fn deed(self) -> &'static str {
+        match self {
+            Self::Network => "cannot be reached",
+            Self::Tls => "failed in the TLS handshake",
+            Self::LogIn => "cannot be logged in to",
+        }
+    }
 }
 
 /// Why no link can be opened.

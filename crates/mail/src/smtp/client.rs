@@ -132,6 +132,12 @@ impl Client {
         matches!(self.state, State::Quit(Ok(())))
     }
 
+    /// Whether it has credentials to log in with.
+    #[must_use]
+    pub const fn has_credentials(&self) -> bool {
+        self.order.credentials.is_some()
+    }
+
     /// Tells each [`Event::Passage`] from here on.
     pub const fn trace(&mut self) {
         self.is_traced = true;

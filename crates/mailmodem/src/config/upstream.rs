@@ -2,16 +2,19 @@
 //!
 //! Not here: what a rule does ([`crate::upstream`]).
 
-use super::secret;
+use super::{Place, secret};
+use crate::oauth::{Http, OAuthTable, TokenCommand, TokenSource, Tokens};
 use crate::tls::{Pin, Trust};
 use crate::upstream::{Deliver, Delivery, LogIn, Matching, Pattern, TlsMode, Upstream};
 use mail::mime::header::Mailbox;
 use mail::sasl::{Credentials, Mechanism, Proof};
+use mail::secret::Secret;
 use mail::smtp::command::Path as Address;
 use modem::modem::Protocol;
 use modem::route::{OriginalSender, Rewriting};
 use serde::{Deserialize, Deserializer, de};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use toml::Spanned;
@@ -33,6 +36,9 @@ pub(super) struct UpstreamTable {
     pub(super) password: Option<String>,
     password_file: Option<PathBuf>,
     password_credential: Option<String>,
+    token_command: Option<TokenCommand>,
+    token_file: Option<PathBuf>,
+    oauth: Option<OAuthTable>,
     #[serde(default, deserialize_with = "mechanism")]
     mechanism: Option<Mechanism>,
     #[serde(default)]
@@ -125,38 +131,35 @@ impl MatchTable {
 }
 
 impl UpstreamTable {
-    /// Files that it names are in `directory`, the config's own, unless they say where.
+    /// Files that it names are where the config is, unless they say where.
     ///
     /// # Errors
     /// What is wrong, and what to do.
-    pub(super) fn into_upstream(self, directory: &Path) -> Result<Upstream, String> {
+    pub(super) fn into_upstream(self, place: &Place<'_>) -> Result<Upstream, String> {
         let name = self.name.into_inner();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
             return Err(format!("\"{name}\" is no name for an upstream; take letters, digits, - and _"));
         }
-        let trust = trust(self.ca_file.map(|file| directory.join(file)).as_deref(), self.pins, self.verify)?;
+        let trust =
+            trust(self.ca_file.map(|file| place.directory.join(file)).as_deref(), self.pins, self.verify)?;
+        let tokens = match (self.token_command, self.token_file, self.oauth) {
+            (None, None, None) => None,
+            (Some(TokenCommand(argv)), None, None) => Some(TokenSource::Command(argv)),
+            (None, Some(file), None) => Some(TokenSource::File(place.directory.join(file))),
+            (None, None, Some(table)) => Some(TokenSource::OAuth(Box::new(table.into_client(
+                &name,
+                place.directory,
+                place.data_dir,
+            )?))),
+            _ => return Err("token_command, token_file and oauth are three ways; take one".to_owned()),
+        };
         let password = secret::Source {
             inline: self.password,
-            file: self.password_file.map(|file| directory.join(file)),
+            file: self.password_file.map(|file| place.directory.join(file)),
             credential: self.password_credential,
         };
-        let log_in = match (self.user, password.read()?) {
-            (None, None) => LogIn::AsNamed,
-            (Some(user), None) if user.is_empty() => LogIn::Nobody,
-            (Some(user), None) => {
-                return Err(format!(
-                    "there is a user \"{user}\" without a password; password_file, password_credential or password has \
-                     it. user = \"\" is for nobody's logging in"
-                ));
-            }
-            (Some(user), Some(password)) if !user.is_empty() && !user.contains(['\r', '\n', '\0']) => {
-                LogIn::Password(Credentials { user: user.into_bytes(), proof: Proof::Password(password) })
-            }
-            (_, Some(_)) => {
-                return Err("there is a password without a user; user says whose it is".to_owned());
-            }
-        };
+        let log_in = log_in(&name, self.user, password.read()?, tokens)?;
         if self.delivery == Delivery::Queued && log_in == LogIn::AsNamed {
             return Err(
                 "what is queued is sent later, when the terminal's password is not kept any more: give user and \
@@ -214,6 +217,43 @@ impl UpstreamTable {
             deliver: self.deliver,
             delivery: self.delivery,
         })
+    }
+}
+
+/// Who logs in, by a password or by tokens.
+fn log_in(
+    name: &str,
+    user: Option<String>,
+    password: Option<Secret>,
+    tokens: Option<TokenSource>,
+) -> Result<LogIn, String> {
+    if password.is_some() && tokens.is_some() {
+        return Err("there is a password and a token; the server takes one of them".to_owned());
+    }
+    let Some(user) = user else {
+        return if password.is_some() || tokens.is_some() {
+            Err("there is a password or a token without a user; user says whose it is".to_owned())
+        } else {
+            Ok(LogIn::AsNamed)
+        };
+    };
+    if user.contains(char::is_control) {
+        return Err("a user name with control characters cannot be sent".to_owned());
+    }
+    match (user.as_str(), password, tokens) {
+        ("", None, None) => Ok(LogIn::Nobody),
+        ("", ..) => Err("there is a password or a token without a user; user says whose it is".to_owned()),
+        (_, Some(password), _) => {
+            Ok(LogIn::Password(Credentials { user: user.into_bytes(), proof: Proof::Password(password) }))
+        }
+        (_, None, Some(source)) => {
+            let http = Http::new(Trust::System.config()?);
+            Ok(LogIn::Token { user: user.into_bytes(), tokens: Arc::new(Tokens::new(name, source, http)) })
+        }
+        (_, None, None) => Err(format!(
+            "there is a user \"{user}\" without a password; password_file, password_credential or password has it, or \
+             oauth a token. user = \"\" is for nobody's logging in"
+        )),
     }
 }
 

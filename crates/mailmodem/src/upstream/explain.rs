@@ -5,6 +5,7 @@
 use super::{Deliver, Delivery, LogIn, TlsMode, Upstream, Upstreams};
 use crate::config::{Config, LineNetwork};
 use crate::flags::{ExplainFlags, ProtocolFlag};
+use crate::oauth::TokenSource;
 use crate::tls::Trust;
 use anyhow::{Context as _, bail};
 use modem::modem::Protocol;
@@ -137,6 +138,15 @@ fn log_in(upstream: &Upstream, call: &Call, mode: TlsMode) -> String {
         (LogIn::Nobody, _) if call.protocol == Protocol::Smtp => return "none".to_owned(),
         (LogIn::Nobody | LogIn::AsNamed, Some(user)) => format!("as {user}, as the terminal says"),
         (LogIn::Nobody | LogIn::AsNamed, None) => "as the terminal says".to_owned(),
+        (LogIn::Token { user, tokens }, _) => format!(
+            "as {}, by a token {}",
+            String::from_utf8_lossy(user),
+            match tokens.source() {
+                TokenSource::Command(_) => "of token_command".to_owned(),
+                TokenSource::File(file) => format!("in {}", file.display()),
+                TokenSource::OAuth(client) => format!("of {}", client.token_endpoint),
+            }
+        ),
         (LogIn::Password(credentials), _) => {
             format!("as {}, by the password of the config", String::from_utf8_lossy(&credentials.user))
         }

@@ -10,7 +10,7 @@ use crate::terminal::Code;
 use mail::limits::IDLE_MAX;
 use mail::machine::{Input as LinkInput, Instant, Machine as _, Output as LinkOutput};
 use mail::mime::compose::{self, Attachment, Message};
-use mail::smtp::client::{Client, Event, Failure, Order};
+use mail::smtp::client::{Client, Event, Failure, Order, Step};
 use mail::smtp::command::Path as ReversePath;
 
 impl Modem {
@@ -191,9 +191,10 @@ impl Modem {
     pub(super) fn on_sending_obstructed(&mut self, obstacle: &Obstacle, now: Instant) {
         let failure = match obstacle.kind {
             ObstacleKind::Network => Failure::NotOpened,
-            ObstacleKind::Tls => Failure::TlsFailed,
+            // Neither is the terminal's doing: a server that is of no use.
+            ObstacleKind::Tls | ObstacleKind::LogIn => Failure::TlsFailed,
         };
-        self.fail_sending(&failure, &format!("{failure}: {}", obstacle.words), now);
+        self.fail_sending(&failure, &format!("{}: {}", obstacle.kind.deed(), obstacle.words), now);
     }
 
     fn on_sending_event(&mut self, event: Event, now: Instant) {
@@ -213,7 +214,17 @@ impl Modem {
                 self.outbox.draft = Draft::default();
                 self.urc([SUCCESS.to_owned()], now);
             }
-            Event::Finished(Err(failure)) => self.fail_sending(&failure, &failure.to_string(), now),
+            Event::Finished(Err(failure)) => {
+                if let Some(link) = self.sending_link()
+                    && matches!(
+                        failure,
+                        Failure::Refused { step: Step::Auth, .. } | Failure::RefusedFor { .. }
+                    )
+                {
+                    self.outputs.push_back(Output::LogInRefused(link));
+                }
+                self.fail_sending(&failure, &failure.to_string(), now);
+            }
         }
     }
 
@@ -231,10 +242,10 @@ impl Modem {
     }
 
     fn authentication(&self) -> Authentication {
-        let offered = |sending: &Sending| sending.client().is_some_and(Client::authentication_is_offered);
+        let client = self.outbox.sending.as_ref().and_then(Sending::client);
         Authentication {
-            is_set: self.outbox.credentials.is_some(),
-            is_offered: self.outbox.sending.as_ref().is_some_and(offered),
+            is_set: client.is_some_and(Client::has_credentials),
+            is_offered: client.is_some_and(Client::authentication_is_offered),
         }
     }
 }

@@ -203,9 +203,10 @@ impl Modem {
     pub(super) fn on_session_obstructed(&mut self, obstacle: &Obstacle, now: Instant) {
         let failure = match obstacle.kind {
             ObstacleKind::Network => Failure::NotOpened,
-            ObstacleKind::Tls => Failure::TlsFailed,
+            // Neither is the terminal's doing: a server that is of no use.
+            ObstacleKind::Tls | ObstacleKind::LogIn => Failure::TlsFailed,
         };
-        self.end_session(&failure, &format!("{failure}: {}", obstacle.words), now);
+        self.end_session(&failure, &format!("{}: {}", obstacle.kind.deed(), obstacle.words), now);
     }
 
     /// The network is gone: unlike a link that is lost while nothing was asked, this is not the server's doing.
@@ -271,7 +272,14 @@ impl Modem {
                 self.inbox.session = Session::None;
                 self.succeed(now);
             }
-            Event::Ended(failure) => self.end_session(&failure, &failure.to_string(), now),
+            Event::Ended(failure) => {
+                if let Some(link) = self.session_link()
+                    && matches!(failure, Failure::RefusedPassword(_) | Failure::RefusedFor { .. })
+                {
+                    self.outputs.push_back(Output::LogInRefused(link));
+                }
+                self.end_session(&failure, &failure.to_string(), now);
+            }
         }
     }
 

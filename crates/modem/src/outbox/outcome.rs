@@ -9,7 +9,7 @@ pub(crate) const SUCCESS: &str = "+SMTP: SUCCESS";
 /// What was known of authentication when a send failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authentication {
-    /// Whether the terminal gave credentials (+SMTPAUTH=1).
+    /// Whether there are credentials: the terminal's (+SMTPAUTH=1), or those of the call's route.
     pub(crate) is_set: bool,
     /// Whether the server offered to take some.
     pub(crate) is_offered: bool,
