@@ -1,6 +1,8 @@
 //! Every mechanism of SASL, both ends of it against each other, over SMTP and over POP3: what comes of a right proof and
 //! of a wrong one, in clear and under TLS, and that no trace shows a secret.
 
+#![cfg(test)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail::machine::{ChannelBinding, Input, Instant, Machine, Output, Passage};
@@ -232,7 +234,7 @@ fn over_smtp(mechanism: Mechanism, secret: &str, tls: Tls) -> Told {
         match event {
             smtp::Event::Passage(Passage::Said(line) | Passage::Heard(line)) => trace += &(line + "\n"),
             smtp::Event::Finished(finished) => {
-                outcome = Some(finished.map_err(|failure| failure.to_string()))
+                outcome = Some(finished.map_err(|failure| failure.to_string()));
             }
             _ => {}
         }
@@ -259,7 +261,9 @@ fn over_pop3(mechanism: Mechanism, secret: &str, tls: Tls) -> Told {
     Told { wire, outcome: outcome.expect("an outcome"), trace }
 }
 
-const OVER: [(&str, fn(Mechanism, &str, Tls) -> Told); 2] = [("SMTP", over_smtp), ("POP3", over_pop3)];
+type LogIn = fn(Mechanism, &str, Tls) -> Told;
+
+const OVER: [(&str, LogIn); 2] = [("SMTP", over_smtp), ("POP3", over_pop3)];
 
 #[test]
 fn a_right_proof_lets_in_by_every_mechanism() {
