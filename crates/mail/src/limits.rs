@@ -38,7 +38,7 @@ pub const SASL_RESPONSE_OCTETS_MAX: usize = 12_288;
 /// sooner guessed from what was sent.
 pub const SCRAM_ITERATIONS_MIN: u32 = 4_096;
 
-/// Most rounds of hashing that a client does for a SCRAM server: a fifth of a second of a small machine's time. What is
+/// Most rounds of hashing that a client does for a SCRAM server, all of them in one step of the machine. What is
 /// recommended for stored passwords today is no more.
 pub const SCRAM_ITERATIONS_MAX: u32 = 600_000;
 
