@@ -18,12 +18,12 @@ mod staging;
 pub(crate) mod tree;
 
 use crate::limits::DRIVE_ENTRIES_MAX;
+use crate::lock::LockedDir;
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, MetadataExt, OpenOptions};
 use modem::drive::path::Name;
 use modem::drive::{Drive, DriveError, Entry, FIRST_FOLDERS, Kind, NameCase, OpenFile, Space, Staging};
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use staging::{DirectoryStaging, is_staging};
 use std::io::{self, Read};
@@ -50,9 +50,8 @@ impl DirectoryDrive {
 
     fn open_bounded(directory: &Path, case: NameCase, max: Amount) -> io::Result<Self> {
         let root = readable(&Dir::open_ambient_dir(directory, ambient_authority())?)?;
-        // The lock is on the directory itself, so there is no lock file that someone could remove. It ends with the
-        // last staging.
-        rustix::fs::flock(&root, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
+        // The lock ends with the last staging.
+        let root = LockedDir::new(root).map_err(|errno| match errno {
             Errno::WOULDBLOCK => {
                 io::Error::new(io::ErrorKind::ResourceBusy, "the directory is in use as a drive")
             }
@@ -182,7 +181,7 @@ impl Drive for DirectoryDrive {
 /// What a drive and its stagings share.
 #[derive(Debug)]
 struct Ground {
-    root: Dir,
+    root: LockedDir,
     case: NameCase,
     max: Amount,
     account: Mutex<Account>,

@@ -66,8 +66,8 @@ pub enum Notice {
 
 /// What happened on one of the lines.
 enum Happened {
-    Dialled(Result<Dialled, Obstacle>),
-    Secured(Result<(Link, Handshake), Obstacle>),
+    Dialled(Box<Result<Dialled, Obstacle>>),
+    Secured(Box<Result<(Link, Handshake), Obstacle>>),
     OnLink(Event),
 }
 
@@ -175,26 +175,25 @@ impl Driver {
         let Some((link, line)) = self.lines.get_mut(at) else { return };
         let link = *link;
         match happened {
-            Happened::Dialled(Ok(Dialled { link: standing, route, handshake, token })) => {
-                self.tokens.extend(token.map(|token| (link, token)));
-                *line = Line::Standing(standing);
-                self.trace(|trace, now| trace.link_event(now, link, "open"));
-                self.tell(Input::Opened(link, route));
-                if let Some(handshake) = handshake {
+            Happened::Dialled(dialled) => match *dialled {
+                Ok(Dialled { link: standing, route, handshake, token }) => {
+                    *line = Line::Standing(standing);
+                    self.tokens.extend(token.map(|token| (link, token)));
+                    self.trace(|trace, now| trace.link_event(now, link, "open"));
+                    self.tell(Input::Opened(link, route));
+                    if let Some(handshake) = handshake {
+                        self.on_secured(link, &handshake);
+                    }
+                }
+                Err(obstacle) => self.on_obstructed(at, obstacle),
+            },
+            Happened::Secured(secured) => match *secured {
+                Ok((standing, handshake)) => {
+                    *line = Line::Standing(standing);
                     self.on_secured(link, &handshake);
                 }
-            }
-            Happened::Secured(Ok((standing, handshake))) => {
-                *line = Line::Standing(standing);
-                self.on_secured(link, &handshake);
-            }
-            Happened::Dialled(Err(obstacle)) | Happened::Secured(Err(obstacle)) => {
-                self.lines.swap_remove(at);
-                self.trace(|trace, now| {
-                    trace.link_event(now, link, &format!("obstructed: {}", obstacle.words));
-                });
-                self.tell(Input::Obstructed(link, obstacle));
-            }
+                Err(obstacle) => self.on_obstructed(at, obstacle),
+            },
             Happened::OnLink(Event::Received(octets)) => {
                 let buffer = std::mem::take(&mut self.buffer);
                 let received = buffer.get(..octets).unwrap_or_default();
@@ -216,6 +215,13 @@ impl Driver {
                 self.tell(Input::Link(link, LinkInput::Closed));
             }
         }
+    }
+
+    /// There is no link at this place among the lines, or it is no use.
+    fn on_obstructed(&mut self, at: usize, obstacle: Obstacle) {
+        let (link, _) = self.lines.swap_remove(at);
+        self.trace(|trace, now| trace.link_event(now, link, &format!("obstructed: {}", obstacle.words)));
+        self.tell(Input::Obstructed(link, obstacle));
     }
 
     /// A link is secured, from its first octet or from here on.
@@ -343,9 +349,13 @@ fn poll_lines(
     }
     for (at, (_, line)) in lines.iter_mut().enumerate() {
         let happened = match line {
-            Line::Dialling(dialling) => dialling.as_mut().poll(context).map(Happened::Dialled),
+            Line::Dialling(dialling) => {
+                dialling.as_mut().poll(context).map(|dialled| Happened::Dialled(Box::new(dialled)))
+            }
             Line::Standing(link) => link.poll_next(context, buffer).map(Happened::OnLink),
-            Line::Securing(securing) => securing.as_mut().poll(context).map(Happened::Secured),
+            Line::Securing(securing) => {
+                securing.as_mut().poll(context).map(|secured| Happened::Secured(Box::new(secured)))
+            }
         };
         if let Poll::Ready(happened) = happened {
             // It is asked last next time: one that always has something must not keep the others waiting.

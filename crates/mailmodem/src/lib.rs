@@ -13,6 +13,7 @@ pub mod home;
 pub mod limits;
 pub mod line;
 pub mod link;
+mod lock;
 pub mod maildir;
 pub mod network;
 pub mod oauth;

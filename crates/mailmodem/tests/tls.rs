@@ -263,7 +263,7 @@ async fn a_server_that_ends_the_handshake_is_told_so() {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            drop(stream)
+            drop(stream);
         }
     });
     let told = reason(upstream(port, TlsMode::Implicit, Trust::System)).await;

@@ -7,11 +7,11 @@ use super::text::MaildirText;
 use super::{directory_name, not_served};
 use crate::directory::tree::{is_passing, readable, sync};
 use crate::limits::{MAILDROP_MAILBOXES_MAX, MAILDROP_MAILS_MAX};
+use crate::lock::LockedDir;
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use mail::pop3::server::Mail as Listed;
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use sandbox::mailbox::{Maildrop, NotOpened, NotServed, Session, Text, is_for};
 use sha2::{Digest as _, Sha256};
@@ -34,7 +34,7 @@ pub(super) struct MaildirMaildrop {
 struct Mailbox {
     name: String,
     /// Locked.
-    directory: Dir,
+    directory: LockedDir,
 }
 
 struct Mail {
@@ -154,8 +154,7 @@ fn mailboxes_of(user: &str, root: &Dir) -> io::Result<Vec<Mailbox>> {
     for name in names {
         if let Some(directory) = open_directory(root, &name)? {
             // Locked before it is read: what another session removes is not seen here.
-            let directory = readable(&directory)?;
-            rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
+            let directory = LockedDir::new(readable(&directory)?)?;
             mailboxes.push(Mailbox { name, directory });
         }
     }

@@ -176,7 +176,7 @@ fn rewriting(upstream: &Upstream) -> Vec<(&'static str, String)> {
     match &upstream.rewriting.recipients {
         Some(recipients) => deeds.push(("to", [recipients.as_slice(), more].concat().join(", "))),
         None if !more.is_empty() => {
-            deeds.push(("to", format!("as the terminal says, and {}", more.join(", "))))
+            deeds.push(("to", format!("as the terminal says, and {}", more.join(", "))));
         }
         None => {}
     }
