@@ -8,8 +8,9 @@ use crate::home::Home;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::network::{Network, Real, Sandbox, SharedUpstreams};
 use crate::port::{octets, screen};
+use crate::serve;
 use crate::trace::Trace;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use modem::clock::Calendar;
 use modem::settings::Settings;
 use sandbox::provider::{self, Provider};
@@ -37,7 +38,14 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
     let network = match flags.network {
         NetworkKind::Real => {
             let sandbox = Sandbox::when_called(open_sandbox);
-            Network::Real(Real { line: "console".to_owned(), upstreams: SharedUpstreams::default(), sandbox })
+            let upstreams = SharedUpstreams::default();
+            if let Some(file) = flags.config {
+                upstreams.set(serve::read_config(Some(file))?.upstreams);
+            }
+            Network::Real(Real { line: "console".to_owned(), upstreams, sandbox })
+        }
+        NetworkKind::Sandbox if flags.config.is_some() => {
+            bail!("the sandbox asks no upstream map; take --network real with --config")
         }
         NetworkKind::Sandbox => Network::sandbox(open_sandbox()?),
     };

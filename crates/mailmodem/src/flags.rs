@@ -71,6 +71,9 @@ pub struct ConsoleFlags {
     /// What the modem dials.
     #[arg(long, value_enum, default_value_t = NetworkKind::Sandbox)]
     pub network: NetworkKind,
+    /// Its upstream map is asked where the modem's calls go.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Puts a storage card in: drive D:. Once it has been there, it stays.
     #[arg(long)]
     pub card: bool,
