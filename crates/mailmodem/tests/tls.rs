@@ -29,6 +29,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    pem: String,
 }
 
 impl Authority {
@@ -37,12 +38,16 @@ impl Authority {
     }
 
     fn named(name: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        Self { issuer: Issuer::new(params, key), certificate }
+        let certificate = params.self_signed(&key).unwrap();
+        Self {
+            pem: certificate.pem(),
+            certificate: certificate.der().clone(),
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// A server with a certificate for `name`, good in these years.
@@ -52,11 +57,12 @@ impl Authority {
         params.not_after = date_time_ymd(years.end, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let (certificate_file, key_file) = (directory.path().join("c"), directory.path().join("k"));
-        fs::write(&certificate_file, certificate.pem()).unwrap();
-        fs::write(&key_file, key.serialize_pem()).unwrap();
-        ServerTls::read(&certificate_file, &key_file).unwrap()
+        server_tls(&certificate.pem(), &key)
+    }
+
+    /// A server that has the authority's own certificate.
+    fn its_own(&self) -> ServerTls {
+        server_tls(&self.pem, self.issuer.key())
     }
 
     fn good_server(&self) -> ServerTls {
@@ -66,6 +72,14 @@ impl Authority {
     fn trust(&self) -> Trust {
         Trust::Authorities(vec![self.certificate.clone()])
     }
+}
+
+fn server_tls(certificate: &str, key: &KeyPair) -> ServerTls {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate_file, key_file) = (directory.path().join("c"), directory.path().join("k"));
+    fs::write(&certificate_file, certificate).unwrap();
+    fs::write(&key_file, key.serialize_pem()).unwrap();
+    ServerTls::read(&certificate_file, &key_file).unwrap()
 }
 
 /// A provider on a socket; its port.
@@ -201,6 +215,7 @@ async fn every_bad_certificate_has_its_own_words() {
         (authority.good_server(), Authority::named("another").trust(), "an authority that is not known here"),
         (authority.good_server(), Authority::new().trust(), "did not sign"),
         (authority.good_server(), Trust::System, "an authority that is not known here"),
+        (authority.its_own(), authority.trust(), "an authority's own, as self-signed ones are"),
         (authority.good_server(), Trust::Pins(vec![Pin([0; 32])]), "which is not pinned"),
     ] {
         for (is_implicit, mode) in

@@ -104,6 +104,11 @@ fn certificate_words(error: &CertificateError) -> String {
             "has a certificate that the authority it names did not sign".to_owned()
         }
         CertificateError::Revoked => "has a certificate that was revoked".to_owned(),
+        // The verifier has no name of its own for it.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "has a certificate that is an authority's own, as self-signed ones are; name the server's key with pins"
+                .to_owned()
+        }
         CertificateError::Other(other) => format!("is another than expected: {other}"),
         other => format!("has a bad certificate: {}", printable(other.to_string().as_bytes())),
     }
