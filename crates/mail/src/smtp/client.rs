@@ -21,6 +21,7 @@ use crate::secret::{Confided, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 pub use super::failure::{Failure, Nonsense, Step};
 pub use super::submission::{Prepared, Submission, Unreadable};
@@ -83,6 +84,7 @@ pub struct Client {
     skipped: Option<Failure>,
     outputs: VecDeque<Output<Event>>,
     deadline: Option<Instant>,
+    verdict_wait: Duration,
 }
 
 enum State {
@@ -123,7 +125,15 @@ impl Client {
             skipped: None,
             outputs: VecDeque::new(),
             deadline: Some(now + IDLE_MAX),
+            verdict_wait: IDLE_MAX,
         }
+    }
+
+    /// Has it wait so long, in place of [`IDLE_MAX`], for the answer to the whole message. Who gives up early does not
+    /// know whether the message was taken (RFC 5321 §4.5.3.2.6).
+    #[must_use]
+    pub fn waiting_for_the_verdict(self, verdict_wait: Duration) -> Self {
+        Self { verdict_wait, ..self }
     }
 
     /// Whether the server has accepted the message: only the leave-taking is left.
@@ -580,7 +590,7 @@ impl Machine for Client {
             // No portion before the last one was taken away.
             (Input::Drained, State::Body(_)) if self.outputs.is_empty() => self.send_portion(now),
             // The server's time to answer begins when it has the dot: a portion may take long on a slow link.
-            (Input::Drained, State::Final) => self.deadline = Some(now + IDLE_MAX),
+            (Input::Drained, State::Final) => self.deadline = Some(now + self.verdict_wait),
             (Input::Closed, _) => self.on_closed(),
             (Input::DeadlinePassed, _) if self.deadline.is_some_and(|deadline| deadline <= now) => {
                 self.on_deadline();

@@ -77,7 +77,7 @@ pub trait Service {
     fn reset(&mut self);
 }
 
-/// What a server says of itself, and its bounds. Besides, it always offers PIPELINING, 8BITMIME, SMTPUTF8 and
+/// What a server says of itself, and its bounds. Besides, it always offers PIPELINING, SMTPUTF8 and
 /// ENHANCEDSTATUSCODES.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -87,6 +87,8 @@ pub struct Settings {
     pub message_octets_max: u64,
     /// Most recipients of one message; RFC 5321 §4.5.3.1.8 wants no fewer than 100.
     pub recipients_max: usize,
+    /// Whether 8BITMIME is offered (RFC 6152). Who hands messages on to servers that may lack it does not.
+    pub eight_bit_mime: bool,
     /// What AUTH offers; none: no AUTH. What binds is left out where the link has nothing to bind to.
     pub mechanisms: Vec<Mechanism>,
     /// Whether STARTTLS is offered, until it was used.
@@ -104,6 +106,7 @@ impl Settings {
             name: name.into(),
             message_octets_max,
             recipients_max: RECIPIENTS_MAX,
+            eight_bit_mime: true,
             mechanisms: vec![Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
             start_tls: false,
             challenge: challenge.into(),
@@ -316,9 +319,9 @@ impl<S: Service> Server<S> {
         let mut reply = Reply::new(250, self.settings.name.clone());
         if extended {
             reply.lines.push(format!("SIZE {}", self.settings.message_octets_max));
-            reply
-                .lines
-                .extend(["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"].map(String::from));
+            let eight_bit_mime = self.settings.eight_bit_mime.then_some("8BITMIME");
+            let offered = ["PIPELINING"].into_iter().chain(eight_bit_mime);
+            reply.lines.extend(offered.chain(["SMTPUTF8", "ENHANCEDSTATUSCODES"]).map(String::from));
             let names: Vec<_> = self.mechanisms().map(Mechanism::name).collect();
             if !names.is_empty() {
                 reply.lines.push(format!("AUTH {}", names.join(" ")));

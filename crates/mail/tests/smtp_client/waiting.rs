@@ -126,6 +126,25 @@ fn the_wait_in_a_message_begins_anew_with_each_portion() {
 }
 
 #[test]
+fn the_verdict_on_the_whole_message_can_be_waited_for_longer() {
+    let patience = Duration::from_secs(600);
+    let mut peer = Peer::new(order());
+    peer.client = Client::new(order(), peer.now).waiting_for_the_verdict(patience);
+    peer.tell(Input::Opened);
+    for line in ["220 mx", "250 mx", "250 ok", "250 ok"] {
+        peer.say(line);
+        assert_eq!(peer.client.deadline(), Some(peer.now + IDLE_MAX));
+    }
+    peer.say("354 go");
+    peer.tell(Input::Drained);
+    assert_eq!(peer.client.deadline(), Some(peer.now + patience));
+    peer.now = peer.now + (patience - MS);
+    peer.tell(Input::DeadlinePassed);
+    peer.say("250 taken");
+    assert!(peer.client.is_accepted());
+}
+
+#[test]
 fn a_link_that_takes_nothing_of_the_message() {
     let mut peer = Peer::new(Order { message: Text::of(&[b"a\r\n", b"b\r\n"]), ..order() });
     for line in ["220 mx", "250 mx", "250 ok", "250 ok"] {
