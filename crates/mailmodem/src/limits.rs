@@ -179,3 +179,7 @@ pub const DEVICE_LOGIN_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// Longest wait between two questions of a device log-in that a server may ask for.
 pub const DEVICE_LOGIN_INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+/// How long the answer to a whole message of the queue is waited for (RFC 5321 §4.5.3.2.6): nobody at a terminal waits,
+/// and who gives up does not know whether it was taken.
+pub const VERDICT_WAIT: Duration = Duration::from_secs(600);
