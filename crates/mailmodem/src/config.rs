@@ -10,6 +10,7 @@ mod upstream;
 
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::port::Spec;
+use crate::queue;
 use crate::upstream::{Upstream, Upstreams};
 use modem::settings::Settings;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub struct Config {
     pub logging: Logging,
     /// Where calls go.
     pub upstreams: Upstreams,
+    /// How mail is queued; `None` where there is no directory of the service's own.
+    pub queue: Option<queue::Settings>,
     /// Its lines, by name.
     pub lines: BTreeMap<String, LineConfig>,
 }
@@ -99,13 +102,32 @@ impl Config {
     /// # Errors
     /// It cannot be read, or something in it is wrong.
     pub fn read(file: &Path, data_dir: &Path) -> Result<Self, ConfigError> {
+        Self::read_for(file, data_dir, Self::parse)
+    }
+
+    /// Of a config, how mail is queued. Passwords are not read: this is for a command that needs none.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_queue(file: &Path, data_dir: &Path) -> Result<queue::Settings, ConfigError> {
+        Self::read_for(file, data_dir, |text, place| {
+            let config: ConfigTable = toml::from_str(text).map_err(|error| Mistake::of_toml(&error))?;
+            Ok(config.queue.into_settings(config.data_dir.as_deref().unwrap_or(place.data_dir)))
+        })
+    }
+
+    fn read_for<T>(
+        file: &Path,
+        data_dir: &Path,
+        parse: impl FnOnce(&str, Place<'_>) -> Result<T, Mistake>,
+    ) -> Result<T, ConfigError> {
         let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
         let mut opened = fs::File::open(file).map_err(unreadable)?;
         let told_to_others = secret::told_to_others(file, &opened.metadata().map_err(unreadable)?);
         let mut text = String::new();
         opened.read_to_string(&mut text).map_err(unreadable)?;
         let place = Place { data_dir, directory: file.parent().unwrap_or(Path::new("")), told_to_others };
-        Self::parse(&text, place).map_err(|Mistake { at, words }| {
+        parse(&text, place).map_err(|Mistake { at, words }| {
             let before = text.get(..at.start).unwrap_or(&text);
             let line_start = before.rfind('\n').map_or(0, |end| end + 1);
             let line = before.matches('\n').count() + 1;
@@ -117,10 +139,18 @@ impl Config {
     fn parse(text: &str, place: Place<'_>) -> Result<Self, Mistake> {
         let config: ConfigTable = toml::from_str(text).map_err(|error| Mistake::of_toml(&error))?;
         let data_dir = config.data_dir.as_deref().unwrap_or(place.data_dir);
+        let queue = config.queue.into_settings(data_dir);
         let mut lines = BTreeMap::new();
         for table in config.line {
             let at = table.name.span();
             let line = table.into_line(&config.modem, data_dir);
+            if line.dir == queue.directory {
+                let words = format!(
+                    "the dir of \"{}\" is where mail is queued; give the line another name, or a dir",
+                    line.name
+                );
+                return Err(Mistake { at, words });
+            }
             check(&line, &lines).map_err(|words| Mistake { at, words })?;
             lines.insert(line.name.clone(), line);
         }
@@ -143,7 +173,8 @@ impl Config {
             }
             upstreams.push(upstream);
         }
-        Ok(Self { logging: config.logging, upstreams: Upstreams::new(upstreams), lines })
+        let upstreams = Upstreams::new(upstreams);
+        Ok(Self { logging: config.logging, upstreams, queue: Some(queue), lines })
     }
 }
 

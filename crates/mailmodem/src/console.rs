@@ -8,6 +8,8 @@ use crate::home::Home;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::network::{Network, Real, Sandbox, SharedUpstreams};
 use crate::port::{octets, screen};
+use crate::queue::worker::Worker;
+use crate::queue::{Entrance, Queue};
 use crate::serve;
 use crate::trace::Trace;
 use anyhow::{Context as _, bail};
@@ -35,14 +37,20 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         })?;
         Ok(Provider::new(maildirs, provider::Settings::default()))
     };
+    let mut worker = Worker::default();
     let network = match flags.network {
         NetworkKind::Real => {
             let sandbox = Sandbox::when_called(open_sandbox);
-            let upstreams = SharedUpstreams::default();
+            let (upstreams, mut queue) = (SharedUpstreams::default(), None);
             if let Some(file) = flags.config {
-                upstreams.set(serve::read_config(Some(file))?.upstreams);
+                let config = serve::read_config(Some(file))?;
+                upstreams.set(config.upstreams);
+                queue = config.queue.map(Queue::new);
             }
-            Network::Real(Real { line: "console".to_owned(), upstreams, sandbox })
+            worker = Worker::begin(queue.clone(), &upstreams);
+            let hello_name = Settings::default().hello_name;
+            let queue = queue.map(|queue| Entrance { queue, hello_name });
+            Network::Real(Real { line: "console".to_owned(), upstreams, sandbox, queue })
         }
         NetworkKind::Sandbox if flags.config.is_some() => {
             bail!("the sandbox asks no upstream map; take --network real with --config")
@@ -56,12 +64,16 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         .with_profile(home.profile_file());
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         let banner = banner(&home, flags.network);
-        return screen::run(&mut driver, &banner, home.history(), delivered, || home.drive_d(true)).await;
+        screen::run(&mut driver, &banner, home.history(), delivered, || home.drive_d(true)).await?;
+    } else {
+        drop(delivered);
+        octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
+            .await
+            .context("the console's input or output failed")?;
     }
-    drop(delivered);
-    octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
-        .await
-        .context("the console's input or output failed")
+    worker.stop();
+    worker.ended().await;
+    Ok(())
 }
 
 /// What a first mail takes on the sandbox (note §3.2).

@@ -4,6 +4,7 @@
 
 use crate::config::Format;
 use crate::port::Spec;
+use crate::queue::command::Errand;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// The mails that are queued: lists, shows, retries and removes them, while `serve` runs or not.
+    Queue(QueueFlags),
     /// The sandbox's mail provider on real sockets, for other programs.
     Sandbox(SandboxFlags),
     /// Plays dialogues: golden transcripts of a terminal and a modem, in memory and without waiting.
@@ -141,6 +144,17 @@ pub struct ExplainFlags {
     pub recipients: Vec<String>,
     /// The config [default: /etc/mailmodem/mailmodem.toml]
     #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What is to be done with the queue, and which.
+#[derive(Debug, Args)]
+pub struct QueueFlags {
+    /// What.
+    #[command(subcommand)]
+    pub errand: Errand,
+    /// The config [default: /etc/mailmodem/mailmodem.toml]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
 

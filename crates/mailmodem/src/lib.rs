@@ -21,6 +21,7 @@ pub mod outgoing;
 pub mod play;
 pub mod port;
 pub mod provider;
+pub mod queue;
 mod retry;
 pub mod running;
 pub mod serve;

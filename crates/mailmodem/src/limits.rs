@@ -180,6 +180,54 @@ pub const DEVICE_LOGIN_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
 /// Longest wait between two questions of a device log-in that a server may ask for.
 pub const DEVICE_LOGIN_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
+// The queue.
+
+/// Most mails in the queue, unless the config says otherwise.
+pub const QUEUE_MAILS_MAX: usize = 1_000;
+
+/// Most octets of mails in the queue, unless the config says otherwise.
+pub const QUEUE_OCTETS_MAX: u64 = 256 * 1024 * 1024;
+
+/// How long a queued mail is tried, unless the config says otherwise (RFC 5321 §4.5.4.1: at least 4 to 5 days).
+pub const QUEUE_DEADLINE: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// How soon a queued mail is tried again, unless the config says otherwise. An alarm should not wait for the 30 minutes
+/// of RFC 5321 §4.5.4.1 when a link was down for one.
+pub const QUEUE_RETRY_WAIT_MIN: Duration = Duration::from_secs(60);
+
+/// How long that wait becomes, unless the config says otherwise.
+pub const QUEUE_RETRY_WAIT_MAX: Duration = Duration::from_secs(3600);
+
+/// Most hours that a config can have a mail tried.
+pub const QUEUE_DEADLINE_HOURS_MAX: u64 = 24 * 366;
+
+/// Longest wait between tries that a config can ask for.
+pub const QUEUE_RETRY_WAIT_SECONDS_MAX: u64 = 24 * 3600;
+
 /// How long the answer to a whole message of the queue is waited for (RFC 5321 §4.5.3.2.6): nobody at a terminal waits,
 /// and who gives up does not know whether it was taken.
 pub const VERDICT_WAIT: Duration = Duration::from_secs(600);
+
+/// Most mails that are sent from the queue at once.
+pub const QUEUE_SENDS_MAX: usize = 4;
+
+/// How often it is seen, while there are mails in the queue, whether their owner ordered something.
+pub const QUEUE_CHECK: Duration = Duration::from_secs(1);
+
+/// How long `mailmodem queue` waits for its orders to be carried out.
+pub const ORDER_WAIT: Duration = Duration::from_secs(5);
+
+/// How often it looks meanwhile.
+pub const ORDER_CHECK: Duration = Duration::from_millis(50);
+
+/// Most orders that are read at once.
+pub const ORDERS_MAX: usize = 10_000;
+
+/// Longest envelope of a queued mail: a hundred recipients, and a line of a server's about each.
+pub const ENVELOPE_OCTETS_MAX: u64 = 1024 * 1024;
+
+/// Most mails that failed of which there are reports; the oldest go.
+pub const FAILED_MAX: usize = 1_000;
+
+/// Most octets of a mail's header section that `mailmodem queue show` prints.
+pub const SHOWN_HEADER_OCTETS_MAX: usize = 64 * 1024;

@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::home::Home;
 use crate::network::{Network, Real, Sandbox, SharedUpstreams};
 use crate::port::{Pty, Serial, Spec, Tcp, octets};
+use crate::queue::{Entrance, Queue};
 use anyhow::Context as _;
 use modem::clock::Calendar;
 use modem::settings::Settings;
@@ -22,6 +23,7 @@ use std::path::Path;
 pub async fn run(
     line: LineConfig,
     upstreams: SharedUpstreams,
+    queue: Option<Queue>,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
     let LineConfig { name, port, dir, drive_c_octets_max, card, upstream, trace, clock, settings } = line;
@@ -30,7 +32,9 @@ pub async fn run(
         LineNetwork::Direct => {
             let home = home.clone();
             let sandbox = Sandbox::when_called(move || open_sandbox(&home));
-            Network::Real(Real { line: name, upstreams, sandbox })
+            let hello_name = settings.hello_name.clone();
+            let queue = queue.map(|queue| Entrance { queue, hello_name });
+            Network::Real(Real { line: name, upstreams, sandbox, queue })
         }
         LineNetwork::Sandbox => Network::sandbox(open_sandbox(&home)?),
     };

@@ -3,9 +3,9 @@
 use anyhow::Context as _;
 use clap::Parser as _;
 use mailmodem::config::{Format, Level, Logging};
-use mailmodem::flags::{Command, Flags, SandboxFlags};
+use mailmodem::flags::{Command, Flags, QueueFlags, SandboxFlags};
 use mailmodem::serve::Source;
-use mailmodem::{console, generate, play, provider, serve, upstream};
+use mailmodem::{console, generate, play, provider, queue, serve, upstream};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
@@ -37,19 +37,22 @@ fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<
             let set_level = begin_log(logging, verbose);
             block_on(Builder::new_multi_thread(), serve::run(source, config, set_level))
         }
-        Command::CheckConfig { file } => print(&serve::check(file)?),
+        Command::CheckConfig { file } => print(serve::check(file)?.as_bytes()),
         Command::Explain(flags) => {
             let config = serve::read_config(flags.config.clone())?;
-            print(&upstream::explain(&config, flags)?)
+            print(upstream::explain(&config, flags)?.as_bytes())
+        }
+        Command::Queue(QueueFlags { errand, config }) => {
+            print(&queue::command::run(serve::read_queue_config(config)?, errand)?)
         }
         Command::Login { name, config } => serve::log_in(&name, config),
         Command::Generate { directory } => generate::run(&directory),
         Command::Console(flags) => block_on(Builder::new_current_thread(), console::run(flags)),
-        Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(&provider::troubles()),
+        Command::Sandbox(SandboxFlags { troubles: true, .. }) => print(provider::troubles().as_bytes()),
         // Storing a mail waits for the disk; the other connections need not.
         Command::Sandbox(flags) => block_on(Builder::new_multi_thread(), provider::run(flags)),
         Command::Play(flags) => play::run(&flags),
-        Command::Commands => print(&modem::command::table::documentation()),
+        Command::Commands => print(modem::command::table::documentation().as_bytes()),
     }
 }
 
@@ -61,8 +64,8 @@ fn block_on(mut runtime: Builder, work: impl Future<Output = anyhow::Result<()>>
     ended
 }
 
-fn print(page: &str) -> anyhow::Result<()> {
-    io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")
+fn print(page: &[u8]) -> anyhow::Result<()> {
+    io::stdout().write_all(page).context("cannot write to standard output")
 }
 
 /// The log goes to standard error: what the modem says has standard output to itself. What is returned sets another

@@ -4,6 +4,7 @@
 
 use crate::limits::DUPLEX_OCTETS_MAX;
 use crate::link::{Link, serve};
+use crate::queue::Entrance;
 use crate::tls::{Handshake, Tls};
 use crate::upstream::{Deliver, TlsMode, Upstream, Upstreams, UsedToken};
 use modem::modem::{Obstacle, ObstacleKind, Protocol};
@@ -74,6 +75,8 @@ pub struct Real {
     pub upstreams: SharedUpstreams,
     /// For the rules that keep mail on this machine.
     pub sandbox: Sandbox,
+    /// For the rules that have mail queued; `None` where nothing is.
+    pub queue: Option<Entrance>,
 }
 
 /// The upstream map as it is now. A clone is the same map.
@@ -123,9 +126,9 @@ impl Network {
                 let provider = provider.clone();
                 Box::pin(async move { dial_sandbox(&provider, &call, Route::default()) })
             }
-            Self::Real(Real { line, upstreams, sandbox }) => {
+            Self::Real(Real { line, upstreams, sandbox, queue }) => {
                 let upstream = Arc::clone(upstreams.get().find(line, &call));
-                let sandbox = sandbox.clone();
+                let (line, sandbox, queue) = (line.clone(), sandbox.clone(), queue.clone());
                 Box::pin(async move {
                     match upstream.deliver {
                         Deliver::Sandbox => dial_sandbox(
@@ -133,6 +136,9 @@ impl Network {
                             &call,
                             upstream.route(TlsMode::Off, true, None).map_err(unreachable)?,
                         ),
+                        Deliver::Network if upstream.is_queued(&call) => queue
+                            .ok_or_else(|| unreachable("was not called: there is no queue here".to_owned()))?
+                            .enter(&upstream, &line, &call),
                         Deliver::Network => dial_upstream(&upstream, &call).await,
                     }
                 })

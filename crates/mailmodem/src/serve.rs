@@ -11,6 +11,8 @@ use crate::limits::DRIVE_OCTETS_MAX;
 use crate::line;
 use crate::network::SharedUpstreams;
 use crate::oauth::{Http, TokenSource, login};
+use crate::queue::worker::Worker;
+use crate::queue::{self, Queue};
 use crate::retry::Retry;
 use crate::tls::Trust;
 use crate::upstream::{LogIn, Upstreams};
@@ -72,7 +74,8 @@ impl Source {
         match self {
             Self::Flags(line) => {
                 let lines = BTreeMap::from([(line.name.clone(), line.as_ref().clone())]);
-                Ok(Config { logging: Logging::default(), upstreams: Upstreams::default(), lines })
+                let (logging, upstreams) = (Logging::default(), Upstreams::default());
+                Ok(Config { logging, upstreams, queue: None, lines })
             }
             Self::File { file, data_dir } => Config::read(file, data_dir),
         }
@@ -118,6 +121,15 @@ pub fn log_in(name: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
     }
 }
 
+/// How mail is queued, by the config of a command that needs no more.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn read_queue_config(file: Option<PathBuf>) -> anyhow::Result<queue::Settings> {
+    let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
+    Ok(Config::read_queue(&file, &data_directory()?)?)
+}
+
 /// `mailmodem check-config`: what a config says, in short.
 ///
 /// # Errors
@@ -153,14 +165,20 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
-    let mut lines = Lines::default();
+    let queue = config.queue.clone().map(Queue::new);
+    let mut lines = Lines { queue: queue.clone(), ..Lines::default() };
     lines.set_upstreams(config.upstreams);
+    let mut worker = Worker::begin(queue, &lines.upstreams);
     lines.want(config.lines);
-    let mut is_ending = false;
+    let (mut is_ending, mut lines_have_ended) = (false, false);
     loop {
         tokio::select! {
-            ended = lines.ended() => match ended {
-                None => return Ok(()),
+            () = worker.ended(), if lines_have_ended => return Ok(()),
+            ended = lines.ended(), if !lines_have_ended => match ended {
+                None => {
+                    (is_ending, lines_have_ended) = (true, true);
+                    worker.stop();
+                }
                 Some((name, Ok(()))) => tracing::info!(line = name, "ended"),
                 Some((_, Err(error))) if matches!(source, Source::Flags(_)) => return Err(error),
                 Some((name, Err(error))) => tracing::error!(line = name, "{error:#}"),
@@ -183,6 +201,9 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                             tracing::warn!("the form of the log changes with the next start only");
                         }
                         logging = new.logging;
+                        if new.queue != config.queue {
+                            tracing::warn!("how mail is queued changes with the next start only");
+                        }
                         lines.set_upstreams(new.upstreams);
                         lines.want(new.lines);
                     }
@@ -198,6 +219,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                     tracing::info!("ending; another signal ends at once");
                     is_ending = true;
                     lines.want(BTreeMap::new());
+                    worker.stop();
                 }
             },
         }
@@ -217,6 +239,7 @@ struct Lines {
     upstreams: SharedUpstreams,
     /// Those who see that there are good tokens for them. They end when this does.
     watches: JoinSet<()>,
+    queue: Option<Queue>,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
@@ -269,13 +292,13 @@ impl Lines {
         let (name, running) = (line.name.clone(), line.clone());
         // Of the level that no filter hides: each event on a line tells the line.
         let span = tracing::error_span!("modem", line = name);
-        let upstreams = self.upstreams.clone();
+        let (upstreams, queue) = (self.upstreams.clone(), self.queue.clone());
         let run = async move {
             tokio::select! {
                 () = tokio::time::sleep_until(at) => {}
                 _ = &mut stopped => return Ok(()),
             }
-            line::run(line, upstreams, async move { drop(stopped.await) }).await
+            line::run(line, upstreams, queue, async move { drop(stopped.await) }).await
         };
         let task = self.tasks.spawn(run.instrument(span)).id();
         let wanted = Some(running.clone());

@@ -232,6 +232,14 @@ impl Upstream {
         })
     }
 
+    /// Whether a call's mail is queued, and not sent at once.
+    #[must_use]
+    pub fn is_queued(&self, call: &Call) -> bool {
+        call.protocol == Protocol::Smtp
+            && self.delivery == Delivery::Queued
+            && self.deliver == Deliver::Network
+    }
+
     /// When TLS begins on a port: as the rule says, or as is usual there (RFC 8314 §3).
     #[must_use]
     pub fn tls_at(&self, port: u16) -> TlsMode {

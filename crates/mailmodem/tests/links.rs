@@ -219,7 +219,8 @@ async fn a_pending_send_can_be_stopped_and_the_next_one_goes() {
 /// The real network, of which nothing is mapped.
 fn real() -> Network {
     let sandbox = Sandbox::new(Provider::new(MemoryMailboxes::default(), provider::Settings::default()));
-    Network::Real(Real { line: "a".to_owned(), upstreams: SharedUpstreams::default(), sandbox })
+    let upstreams = SharedUpstreams::default();
+    Network::Real(Real { line: "a".to_owned(), upstreams, sandbox, queue: None })
 }
 
 #[tokio::test]

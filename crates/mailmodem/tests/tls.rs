@@ -116,7 +116,7 @@ fn traced_modem(upstreams: Vec<Upstream>, trace: Option<Trace>) -> Driver {
     let shared = SharedUpstreams::default();
     shared.set(Upstreams::new(upstreams));
     let sandbox = Sandbox::new(Provider::new(MemoryMailboxes::default(), provider::Settings::default()));
-    let network = Network::Real(Real { line: "a".to_owned(), upstreams: shared, sandbox });
+    let network = Network::Real(Real { line: "a".to_owned(), upstreams: shared, sandbox, queue: None });
     let drive = Box::new(MemoryDrive::new(NameCase::Told, 1_000_000));
     Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, network, trace)
 }

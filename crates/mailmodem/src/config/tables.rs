@@ -3,11 +3,15 @@
 //! Not here: what is made of them ([`super::Config`]).
 
 use super::upstream::UpstreamTable;
+use crate::limits::{QUEUE_DEADLINE_HOURS_MAX, QUEUE_RETRY_WAIT_SECONDS_MAX};
 use crate::port::Spec;
+use crate::queue::{self, WhenFateUnknown};
 use clap::ValueEnum;
 use modem::settings::{BadRecipient, MailFileName, Settings};
 use serde::{Deserialize, Deserializer, de};
-use std::path::PathBuf;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -22,6 +26,50 @@ pub(super) struct ConfigTable {
     pub(super) line: Vec<LineTable>,
     #[serde(default)]
     pub(super) upstream: Vec<UpstreamTable>,
+    #[serde(default)]
+    pub(super) queue: QueueTable,
+}
+
+/// How mail is queued for upstreams that want it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct QueueTable {
+    mails_max: Option<NonZeroUsize>,
+    octets_max: Option<NonZeroU64>,
+    #[serde(deserialize_with = "within::<QUEUE_DEADLINE_HOURS_MAX, _>")]
+    deadline_h: Option<u64>,
+    #[serde(deserialize_with = "within::<QUEUE_RETRY_WAIT_SECONDS_MAX, _>")]
+    retry_wait_min_s: Option<u64>,
+    #[serde(deserialize_with = "within::<QUEUE_RETRY_WAIT_SECONDS_MAX, _>")]
+    retry_wait_max_s: Option<u64>,
+    when_fate_unknown: WhenFateUnknown,
+}
+
+impl QueueTable {
+    /// The queue of a service whose data is in this directory.
+    pub(super) fn into_settings(self, data_dir: &Path) -> queue::Settings {
+        let unsaid = queue::Settings::new(data_dir.join("queue"));
+        let seconds = |value: Option<u64>, unsaid| value.map_or(unsaid, Duration::from_secs);
+        let retry_wait_min = seconds(self.retry_wait_min_s, unsaid.retry_wait_min);
+        queue::Settings {
+            mails_max: self.mails_max.map_or(unsaid.mails_max, NonZeroUsize::get),
+            octets_max: self.octets_max.map_or(unsaid.octets_max, NonZeroU64::get),
+            deadline: seconds(self.deadline_h.map(|hours| hours * 3600), unsaid.deadline),
+            retry_wait_min,
+            retry_wait_max: seconds(self.retry_wait_max_s, unsaid.retry_wait_max).max(retry_wait_min),
+            when_fate_unknown: self.when_fate_unknown,
+            ..unsaid
+        }
+    }
+}
+
+/// From 1 to this.
+fn within<'de, const MAX: u64, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    let number = u64::deserialize(value)?;
+    if !(1..=MAX).contains(&number) {
+        return Err(de::Error::custom(format!("{number} is not from 1 to {MAX}")));
+    }
+    Ok(Some(number))
 }
 
 /// How the program logs.

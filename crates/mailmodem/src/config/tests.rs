@@ -36,6 +36,8 @@ fn the_example_says_what_is_so_when_nothing_is_said() {
     let plain = parse(EXAMPLE).unwrap_or_else(|mistake| panic!("{}", mistake.words));
     let full = parse(&in_effect()).unwrap_or_else(|mistake| panic!("{}", mistake.words));
     assert_eq!(full.logging, plain.logging);
+    assert_eq!(full.queue, Some(queue::Settings::new("/var/lib/mailmodem/queue".into())));
+    assert_eq!(full.queue, plain.queue);
     let (plain, full) = (&plain.lines["panel"], &full.lines["panel"]);
     assert_eq!(plain.settings, Settings::default());
     assert_eq!(full.settings, plain.settings);
@@ -60,6 +62,7 @@ fn the_example_has_every_key() {
         // Told by a test of its own.
         (&example, keys::<ConfigTable>().into_iter().filter(|key| key != "upstream").collect()),
         (example["logging"].as_table().unwrap(), keys::<Logging>()),
+        (example["queue"].as_table().unwrap(), keys::<tables::QueueTable>()),
         (line, keys::<LineTable>()),
         (line["card"].as_table().unwrap(), keys::<tables::CardTable>()),
         (modem, keys::<tables::ModemTable>()),
@@ -247,4 +250,40 @@ fn what_others_may_read_holds_no_password() {
             }
         }
     }
+}
+
+#[test]
+fn a_queue_is_bounded_and_has_a_directory_to_itself() {
+    const LINE: &str = "[[line]]\nname = \"queue\"\nport = \"stdio\"\nupstream = \"direct\"\n";
+    let (line, _, words) = told(LINE);
+    assert_eq!(line, 2);
+    assert!(words.contains("is where mail is queued"), "{words}");
+    let elsewhere = LINE.to_owned() + "dir = \"elsewhere\"\n";
+    for (key, is_well) in [
+        ("deadline_h = 0", false),
+        ("deadline_h = 8_784", true),
+        ("deadline_h = 8_785", false),
+        ("retry_wait_min_s = 0", false),
+        ("retry_wait_max_s = 86_401", false),
+        ("mails_max = 0", false),
+        ("octets_max = 0", false),
+        ("when_fate_unknown = \"resend\"", true),
+    ] {
+        assert_eq!(parse(&format!("{elsewhere}[queue]\n{key}\n")).is_ok(), is_well, "{key}");
+    }
+    let config = parse(&format!("{elsewhere}[queue]\nretry_wait_min_s = 7_200\n"));
+    let queue = config.unwrap_or_else(|mistake| panic!("{}", mistake.words)).queue.unwrap();
+    assert_eq!(queue.retry_wait_max, queue.retry_wait_min, "a wait does not become shorter");
+}
+
+#[test]
+fn the_queue_of_a_config_is_known_without_its_passwords() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mailmodem.toml");
+    let text = "data_dir = \"/data\"\n[[line]]\nname = \"a\"\nport = \"stdio\"\nupstream = \"direct\"\n\
+                [[upstream]]\nname = \"up\"\nuser = \"me\"\npassword_file = \"not-there\"\n";
+    fs::write(&file, text).unwrap();
+    assert!(Config::read(&file, Path::new("/else")).is_err());
+    let queue = Config::read_queue(&file, Path::new("/else")).unwrap();
+    assert_eq!(queue, queue::Settings::new("/data/queue".into()));
 }

@@ -1,0 +1,426 @@
+//! The queue as its process knows it: every mail of the [`spool`](super::spool), what is under way, what is due, and how
+//! much room is left.
+//!
+//! Waits are counted by a clock that nobody sets: only over a restart does the machine's clock count, and however wrong
+//! it is, no mail waits for longer than [`Settings::retry_wait_max`], and each is tried before it is given up.
+//!
+//! Not here: sending ([`super::worker`]).
+
+use super::envelope::{Envelope, Fate};
+use super::orders::{self, Order};
+use super::spool::{self, Id, Listed, Spool, State};
+use super::verdict::{self, Verdict};
+use super::{Settings, WhenFateUnknown, bounce};
+use crate::outgoing::NotSent;
+use jiff::Timestamp;
+use mail::smtp::client::Failure;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A queue. A clone is the same one.
+#[derive(Clone)]
+pub struct Queue(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    ground: Mutex<Ground>,
+    /// Something may be due, or ordered.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Ground {
+    /// `None` until it is needed: most machines never queue.
+    spool: Option<Arc<Spool>>,
+    entries: BTreeMap<Id, Entry>,
+    /// How many mails there are, those that come in included.
+    mails: usize,
+    /// And how many octets.
+    octets: u64,
+}
+
+struct Entry {
+    envelope: Envelope,
+    /// As it is on the disk.
+    state: State,
+    is_under_way: bool,
+    next_try: Instant,
+    /// When it is given up.
+    expires: Instant,
+}
+
+/// The mail that is due, under way from here on.
+pub(super) struct Due {
+    pub(super) id: Id,
+    pub(super) envelope: Envelope,
+    pub(super) spool: Arc<Spool>,
+}
+
+/// There is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is full")]
+pub(super) struct Full;
+
+impl Queue {
+    /// A queue that is opened when it is needed.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let (ground, changed) = (Mutex::default(), Notify::new());
+        Self(Arc::new(Shared { settings, ground, changed }))
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn ground(&self) -> MutexGuard<'_, Ground> {
+        // It is whole between any two steps, even if a thread that had it panicked.
+        self.0.ground.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is anything of it on the disk.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.settings().directory.exists()
+    }
+
+    /// Opens it, if that was not done yet.
+    ///
+    /// # Errors
+    /// It is in use, or cannot be read or written.
+    pub fn open(&self) -> io::Result<()> {
+        self.spool().map(drop)
+    }
+
+    pub(super) fn spool(&self) -> io::Result<Arc<Spool>> {
+        let mut ground = self.ground();
+        if let Some(spool) = &ground.spool {
+            return Ok(Arc::clone(spool));
+        }
+        let spool = Arc::new(Spool::open(self.settings().directory.clone())?);
+        for listed in spool::list(spool.directory())? {
+            self.take_up(&mut ground, &spool, listed);
+        }
+        ground.spool = Some(Arc::clone(&spool));
+        if ground.mails > 0 {
+            tracing::info!(mails = ground.mails, "in the queue");
+        }
+        drop(ground);
+        self.0.changed.notify_one();
+        Ok(spool)
+    }
+
+    /// Takes up a mail that an earlier process has left.
+    fn take_up(&self, ground: &mut Ground, spool: &Spool, listed: Listed) {
+        let Listed { id, state: mut at, envelope } = listed;
+        let mut envelope = match envelope {
+            Ok(envelope) => envelope,
+            Err(error) => return tracing::error!(%id, %error, "a queued mail's envelope cannot be read"),
+        };
+        let to = match (at, self.settings().when_fate_unknown) {
+            // With nobody left to wait for it, the outcome was written.
+            (State::Sending, _) if !envelope.waits() => State::Waiting,
+            (State::Sending, WhenFateUnknown::Hold) => State::Unknown,
+            (State::Sending | State::Unknown, WhenFateUnknown::Resend) => State::Waiting,
+            (at, _) => at,
+        };
+        if at != to {
+            match spool.turn(id, at, to) {
+                Ok(()) => at = to,
+                Err(error) => tracing::error!(%id, %error, "cannot note the state of a queued mail"),
+            }
+        }
+        if to == State::Unknown {
+            let words = "this program ended before the answer to the whole message was known".to_owned();
+            envelope.words.get_or_insert(words);
+            if let Err(error) = self.tell(spool, id, to, &envelope) {
+                tracing::error!(%id, %error, "cannot tell of a queued mail that is held");
+            }
+        }
+        let now = Timestamp::now();
+        let settings = self.settings();
+        let since = |time: Timestamp| Duration::try_from(now.duration_since(time)).unwrap_or_default();
+        let until = |time: Timestamp| Duration::try_from(time.duration_since(now)).unwrap_or_default();
+        let wait = until(envelope.next_try_at).min(settings.retry_wait_max);
+        let left = settings.deadline.saturating_sub(since(envelope.tried_since));
+        ground.mails += 1;
+        ground.octets = ground.octets.saturating_add(envelope.octets);
+        let next_try = Instant::now() + wait.min(left);
+        let expires = Instant::now() + left;
+        ground.entries.insert(id, Entry { envelope, state: at, is_under_way: false, next_try, expires });
+    }
+
+    /// Room for one more mail, as yet without octets.
+    pub(super) fn room(&self) -> Result<Room, Full> {
+        let mut ground = self.ground();
+        if ground.mails >= self.settings().mails_max || ground.octets >= self.settings().octets_max {
+            return Err(Full);
+        }
+        ground.mails += 1;
+        Ok(Room { queue: self.clone(), octets: 0, is_taken: false })
+    }
+
+    /// A mail is on the disk, and has its place in `room`.
+    pub(super) fn add(&self, id: Id, envelope: Envelope, mut room: Room) {
+        room.is_taken = true;
+        let now = Instant::now();
+        let expires = now + self.settings().deadline;
+        let entry = Entry { envelope, state: State::Waiting, is_under_way: false, next_try: now, expires };
+        self.ground().entries.insert(id, entry);
+        self.0.changed.notify_one();
+    }
+
+    /// Waits until something may be due, or ordered.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ground().entries.is_empty()
+    }
+
+    /// The next mail that is due, by an upstream that is not busy: it is under way from here on.
+    pub(super) fn next_due(&self, busy: &BTreeSet<String>) -> Option<Due> {
+        let now = Instant::now();
+        let mut ground = self.ground();
+        let spool = Arc::clone(ground.spool.as_ref()?);
+        let due = ground.entries.iter_mut().filter(|(_, entry)| entry.is_available(busy));
+        let (id, entry) = due.filter(|(_, entry)| entry.next_try <= now).min_by_key(|(_, e)| e.next_try)?;
+        entry.is_under_way = true;
+        if entry.envelope.waits() {
+            entry.envelope.attempts = entry.envelope.attempts.saturating_add(1);
+        }
+        Some(Due { id: *id, envelope: entry.envelope.clone(), spool })
+    }
+
+    /// When the next one will be.
+    pub(super) fn next_try(&self, busy: &BTreeSet<String>) -> Option<Instant> {
+        let ground = self.ground();
+        let available = ground.entries.values().filter(|entry| entry.is_available(busy));
+        available.map(|entry| entry.next_try).min()
+    }
+
+    /// The whole message of a mail is about to have gone.
+    ///
+    /// # Errors
+    /// That could not be noted; it must not go.
+    pub(super) fn mark(&self, id: Id, spool: &Spool) -> io::Result<()> {
+        spool.turn(id, State::Waiting, State::Sending)?;
+        if let Some(entry) = self.ground().entries.get_mut(&id) {
+            entry.state = State::Sending;
+        }
+        Ok(())
+    }
+
+    /// A mail is not under way any more. What became of it is written, told and, if it is over, done with.
+    pub(super) fn settle(&self, due: Due, skipped: &[Failure], not_sent: Option<&NotSent>) {
+        let Due { id, mut envelope, spool } = due;
+        let Some((mut state, expires)) = self.ground().entries.get(&id).map(|it| (it.state, it.expires))
+        else {
+            return;
+        };
+        let before = envelope.clone();
+        let is_known = match verdict::enter(&mut envelope, skipped, not_sent) {
+            Verdict::Known => true,
+            Verdict::Unknown => self.settings().when_fate_unknown == WhenFateUnknown::Resend,
+        };
+        let now = Instant::now();
+        if is_known && expires <= now {
+            verdict::give_up(&mut envelope, self.settings().deadline.as_secs() / 3600);
+        }
+        let wait = if envelope.waits() {
+            self.wait_after(envelope.attempts).min(expires.saturating_duration_since(now))
+        } else {
+            // Only for what cannot be done with now, as on a full disk.
+            self.settings().retry_wait_min
+        };
+        envelope.next_try_at = in_a_while(wait);
+        let has_gone = envelope.having(Fate::Sent).count() > before.having(Fate::Sent).count();
+        for (was, is) in before.recipients.iter().zip(&envelope.recipients) {
+            if was.fate != is.fate && is.fate == Fate::Failed {
+                let why = is.words.as_deref().unwrap_or_default();
+                tracing::warn!(%id, recipient = is.address, why, "a queued mail is given up");
+            }
+        }
+        let is_over =
+            self.record(&spool, id, &mut state, &envelope, is_known, has_gone).unwrap_or_else(|error| {
+                tracing::error!(%id, %error, "cannot note what became of a queued mail");
+                false
+            });
+        let mut ground = self.ground();
+        if is_over {
+            ground.drop_entry(id);
+        } else if let Some(entry) = ground.entries.get_mut(&id) {
+            *entry = Entry { envelope, state, is_under_way: false, next_try: now + wait, expires };
+        }
+    }
+
+    /// Returns whether it is over.
+    fn record(
+        &self,
+        spool: &Spool,
+        id: Id,
+        state: &mut State,
+        envelope: &Envelope,
+        is_known: bool,
+        has_gone: bool,
+    ) -> io::Result<bool> {
+        let is_over = is_known && !envelope.waits();
+        if is_over && !envelope.has_failed() {
+            tracing::info!(%id, attempts = envelope.attempts, "a queued mail is sent");
+            spool.remove(id, *state)?;
+            bounce::forget(spool, id);
+            return Ok(true);
+        }
+        let written = spool.write(id, *state, envelope);
+        // On a full disk the outcome may be lost, but not that some have the mail now: nobody gets it twice.
+        let is_held = !is_known || (written.is_err() && has_gone);
+        let to = if is_held { State::Unknown } else { State::Waiting };
+        spool.turn(id, *state, to)?;
+        *state = to;
+        written?;
+        self.tell(spool, id, *state, envelope)?;
+        if is_over {
+            spool.remove(id, *state)?;
+        }
+        Ok(is_over)
+    }
+
+    /// Tells the owner how a mail stands that is not sent.
+    fn tell(&self, spool: &Spool, id: Id, state: State, envelope: &Envelope) -> io::Result<()> {
+        let words = envelope.words.as_deref().unwrap_or_default();
+        if state == State::Unknown {
+            tracing::warn!(%id, why = words, "a queued mail is held: whether it was sent is unknown");
+        } else if envelope.waits() {
+            tracing::warn!(%id, why = words, next_try_at = %envelope.next_try_at, "a queued mail did not go yet");
+        }
+        if state == State::Unknown || envelope.has_failed() {
+            bounce::tell(spool, id, state, envelope, self.settings().octets_max)?;
+        }
+        Ok(())
+    }
+
+    /// How long a mail waits after so many attempts.
+    fn wait_after(&self, attempts: u32) -> Duration {
+        let Settings { retry_wait_min, retry_wait_max, .. } = self.settings();
+        let doubled = 2_u32.checked_pow(attempts.saturating_sub(1));
+        doubled.map_or(*retry_wait_max, |times| retry_wait_min.saturating_mul(times)).min(*retry_wait_max)
+    }
+
+    /// Carries out the owner's orders that can be carried out now.
+    pub(super) fn obey(&self) {
+        let Some(spool) = self.ground().spool.clone() else { return };
+        for (order, id) in orders::read(&spool.orders()) {
+            let obeyed = match order {
+                Order::Retry => self.retry(&spool, id),
+                Order::Remove => self.remove(&spool, id),
+            };
+            match obeyed {
+                // Its turn comes when the mail is not under way any more.
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(error) => {
+                    tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
+                }
+            }
+            orders::done(&spool.orders(), order, id);
+        }
+    }
+
+    fn retry(&self, spool: &Spool, id: Id) -> io::Result<bool> {
+        let mut ground = self.ground();
+        let Some(entry) = ground.entries.get_mut(&id).filter(|entry| !entry.is_under_way) else {
+            return Ok(true);
+        };
+        tracing::info!(%id, state = entry.state.name(), "a queued mail is tried again by its owner's order");
+        entry.envelope.next_try_at = Timestamp::now();
+        entry.envelope.tried_since = Timestamp::now();
+        entry.next_try = Instant::now();
+        entry.expires = Instant::now() + self.settings().deadline;
+        spool.write(id, entry.state, &entry.envelope)?;
+        spool.turn(id, entry.state, State::Waiting)?;
+        entry.state = State::Waiting;
+        if !entry.envelope.has_failed() {
+            bounce::forget(spool, id);
+        }
+        Ok(true)
+    }
+
+    fn remove(&self, spool: &Spool, id: Id) -> io::Result<bool> {
+        let mut ground = self.ground();
+        let Some(entry) = ground.entries.get(&id) else { return Ok(true) };
+        if entry.is_under_way {
+            return Ok(false);
+        }
+        tracing::info!(%id, "a queued mail is removed by its owner's order");
+        spool.remove(id, entry.state)?;
+        if !entry.envelope.has_failed() {
+            bounce::forget(spool, id);
+        }
+        ground.drop_entry(id);
+        Ok(true)
+    }
+}
+
+impl Ground {
+    fn drop_entry(&mut self, id: Id) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.mails = self.mails.saturating_sub(1);
+            self.octets = self.octets.saturating_sub(entry.envelope.octets);
+        }
+    }
+}
+
+impl Entry {
+    fn is_available(&self, busy: &BTreeSet<String>) -> bool {
+        !self.is_under_way && self.state == State::Waiting && !busy.contains(&self.envelope.upstream)
+    }
+}
+
+/// The machine's time then.
+fn in_a_while(wait: Duration) -> Timestamp {
+    Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// The room that a mail takes while it comes in.
+pub(super) struct Room {
+    queue: Queue,
+    octets: u64,
+    /// Whether it is the mail's in the queue now.
+    is_taken: bool,
+}
+
+impl Room {
+    /// Takes more.
+    pub(super) fn grow(&mut self, octets: usize) -> Result<(), Full> {
+        let octets = octets as u64;
+        let mut ground = self.queue.ground();
+        if ground.octets.saturating_add(octets) > self.queue.settings().octets_max {
+            return Err(Full);
+        }
+        ground.octets += octets;
+        self.octets += octets;
+        Ok(())
+    }
+
+    /// How many octets it has taken.
+    pub(super) const fn octets(&self) -> u64 {
+        self.octets
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !self.is_taken {
+            let mut ground = self.queue.ground();
+            ground.mails = ground.mails.saturating_sub(1);
+            ground.octets = ground.octets.saturating_sub(self.octets);
+        }
+    }
+}

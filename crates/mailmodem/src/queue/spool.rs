@@ -1,0 +1,325 @@
+//! The queue on the disk. Every state is a file's name, and every step is one that is done or not done, whenever the
+//! power goes:
+//!
+//! - `ID.eml`: the message. Alone, it was never accepted.
+//! - `ID.waiting`, `ID.sending` or `ID.unknown`: the envelope, of which a mail has exactly one. With the renaming to
+//!   `sending` the disk says that the message may have gone; a renaming needs no room on a full disk.
+//! - `ID.new`: an envelope that is being written.
+//! - `orders/`, `failed/`: see [`super::orders`] and [`super::bounce`].
+//!
+//! The directory is locked by the process that sends. Anybody who may read it can list it meanwhile.
+//!
+//! Not here: when anything is done.
+
+use super::envelope::Envelope;
+use crate::limits::ENVELOPE_OCTETS_MAX;
+use crate::lock::LockedDir;
+use crate::maildir::create_private_directory;
+use cap_std::fs::Dir;
+use jiff::Timestamp;
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The name of a queued mail. They sort as the mails were taken, and no two of a queue are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id(u64);
+
+/// How many digits an [`Id`] has.
+const ID_DIGITS: u32 = 11;
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in (0..ID_DIGITS).rev() {
+            let digit = u32::try_from(self.0 / 36_u64.pow(place) % 36).unwrap_or_default();
+            write!(f, "{}", char::from_digit(digit, 36).unwrap_or('?'))?;
+        }
+        Ok(())
+    }
+}
+
+/// A text is no [`Id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no name of a queued mail: those have {ID_DIGITS} digits and small letters, as `mailmodem queue list` shows"
+)]
+pub struct BadId;
+
+impl FromStr for Id {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let id = u64::from_str_radix(text, 36).map(Self).map_err(|_| BadId)?;
+        if id.to_string() == text { Ok(id) } else { Err(BadId) }
+    }
+}
+
+/// Where a mail is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Its message has not gone to its end, or was refused.
+    Waiting,
+    /// Its message may have gone to its end; the answer is awaited.
+    Sending,
+    /// The answer will never be known.
+    Unknown,
+}
+
+impl State {
+    const ALL: [Self; 3] = [Self::Waiting, Self::Sending, Self::Unknown];
+
+    /// The end of its envelope's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The directory of a queue, locked.
+pub(super) struct Spool {
+    directory: PathBuf,
+    /// Synced when a name in it must last.
+    opened: File,
+    /// Held as long as this is there.
+    _lock: LockedDir,
+    /// The last name that was given.
+    last: AtomicU64,
+}
+
+impl Spool {
+    /// Opens a queue, made if there is none, and clears what a crash has left of mails that were not accepted.
+    ///
+    /// # Errors
+    /// It is in use ([`io::ErrorKind::ResourceBusy`]), or cannot be read or written.
+    pub(super) fn open(directory: PathBuf) -> io::Result<Self> {
+        create_lasting_directory(&directory)?;
+        let opened = File::open(&directory)?;
+        let lock = LockedDir::new(Dir::from_std_file(opened.try_clone()?)).map_err(|errno| match errno {
+            Errno::WOULDBLOCK => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "another mailmodem sends what is in it")
+            }
+            errno => errno.into(),
+        })?;
+        for inside in ["orders", "failed"] {
+            create_private_directory(&directory.join(inside))?;
+        }
+        opened.sync_all()?;
+        let spool = Self { directory, opened, _lock: lock, last: AtomicU64::new(0) };
+        let mut last = 0;
+        for part in [spool.directory.clone(), spool.failed()] {
+            for (id, _) in names(&part)? {
+                last = last.max(id.0);
+            }
+        }
+        spool.last.store(last, Ordering::Relaxed);
+        spool.clear()?;
+        Ok(spool)
+    }
+
+    /// Removes what belongs to no accepted mail.
+    fn clear(&self) -> io::Result<()> {
+        let names = names(&self.directory)?;
+        let is_accepted = |id| names.iter().any(|(other, end)| *other == id && state_of(end).is_some());
+        for (id, end) in &names {
+            if end == "new" || (end == "eml" && !is_accepted(*id)) {
+                tracing::debug!(%id, "removed what was left of a mail that was not accepted");
+                fs::remove_file(self.path(*id, end))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it is.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the owner's orders are.
+    pub(super) fn orders(&self) -> PathBuf {
+        self.directory.join("orders")
+    }
+
+    /// Where the reports about what failed are.
+    pub(super) fn failed(&self) -> PathBuf {
+        self.directory.join("failed")
+    }
+
+    pub(super) fn message(&self, id: Id) -> PathBuf {
+        self.path(id, "eml")
+    }
+
+    fn path(&self, id: Id, end: &str) -> PathBuf {
+        self.directory.join(format!("{id}.{end}"))
+    }
+
+    /// Begins the message of a mail.
+    pub(super) fn create(&self) -> io::Result<(Id, File)> {
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
+        let next = |last: u64| now.max(last.saturating_add(1));
+        // The clock may be set back; names go on.
+        let last = match self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
+        {
+            Ok(last) | Err(last) => last,
+        };
+        let id = Id(next(last));
+        Ok((id, create(&self.message(id))?))
+    }
+
+    /// Takes a mail whose message is written: from here on it is in the queue, whatever happens.
+    ///
+    /// # Errors
+    /// It is not, and nothing is left of it.
+    pub(super) fn accept(&self, id: Id, message: &File, envelope: &Envelope) -> io::Result<()> {
+        let accepted = message.sync_all().and_then(|()| self.write(id, State::Waiting, envelope));
+        if accepted.is_err() {
+            // What cannot be removed now is cleared at the next start, unless its name came to last after all.
+            self.drop_file(&self.path(id, State::Waiting.name()));
+            self.forget(id);
+        }
+        accepted
+    }
+
+    /// Removes the message of a mail that was not accepted.
+    pub(super) fn forget(&self, id: Id) {
+        self.drop_file(&self.path(id, "new"));
+        self.drop_file(&self.message(id));
+    }
+
+    fn drop_file(&self, file: &Path) {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(file = %file.display(), %error, "cannot be removed");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// Writes an envelope in place of the one of this state.
+    pub(super) fn write(&self, id: Id, state: State, envelope: &Envelope) -> io::Result<()> {
+        let new = self.path(id, "new");
+        self.drop_file(&new);
+        let written = write_file(&new, &serde_json::to_vec_pretty(envelope)?)
+            .and_then(|()| fs::rename(&new, self.path(id, state.name())));
+        if written.is_err() {
+            self.drop_file(&new);
+        }
+        written.and_then(|()| self.opened.sync_all())
+    }
+
+    /// Has a mail go from one state to another.
+    pub(super) fn turn(&self, id: Id, from: State, to: State) -> io::Result<()> {
+        if from != to {
+            fs::rename(self.path(id, from.name()), self.path(id, to.name()))?;
+            self.opened.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Removes a mail.
+    pub(super) fn remove(&self, id: Id, state: State) -> io::Result<()> {
+        // The envelope first: a message alone is nothing.
+        fs::remove_file(self.path(id, state.name()))?;
+        self.opened.sync_all()?;
+        self.drop_file(&self.message(id));
+        Ok(())
+    }
+}
+
+/// Makes a directory, and those around it that are missing, so that they last.
+fn create_lasting_directory(directory: &Path) -> io::Result<()> {
+    let is_missing = |part: &&Path| !part.as_os_str().is_empty() && !part.exists();
+    let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
+    create_private_directory(directory)?;
+    for made in missing {
+        let around = made.parent().filter(|around| !around.as_os_str().is_empty());
+        File::open(around.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Opens a new file for its owner's eyes only.
+fn create(file: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)
+}
+
+/// Writes a new file, which lasts.
+pub(super) fn write_file(file: &Path, octets: &[u8]) -> io::Result<()> {
+    let mut opened = create(file)?;
+    opened.write_all(octets)?;
+    opened.sync_all()
+}
+
+fn state_of(end: &str) -> Option<State> {
+    State::ALL.into_iter().find(|state| state.name() == end)
+}
+
+/// What in a directory has the name of a mail, and the ends of these names.
+pub(super) fn names(directory: &Path) -> io::Result<Vec<(Id, String)>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let parts = name.to_str().and_then(|name| name.split_once('.'));
+        if let Some((Ok(id), end)) = parts.map(|(id, end)| (id.parse::<Id>(), end)) {
+            names.push((id, end.to_owned()));
+        }
+    }
+    Ok(names)
+}
+
+/// A mail of a queue, as it is on the disk.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) id: Id,
+    pub(crate) state: State,
+    /// Or why it cannot be read.
+    pub(crate) envelope: io::Result<Envelope>,
+}
+
+/// The mails of a queue, which need not be locked, as they were taken. One that ends meanwhile may be missing.
+pub(crate) fn list(directory: &Path) -> io::Result<Vec<Listed>> {
+    let names = match names(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names?,
+    };
+    let states: BTreeMap<Id, State> =
+        names.iter().filter_map(|(id, end)| Some((*id, state_of(end)?))).collect();
+    let listed = states.into_iter().map(|(id, state)| read(directory, id, state));
+    Ok(listed.flatten().collect())
+}
+
+/// The mail of this name; `None` if there is none.
+pub(crate) fn find(directory: &Path, id: Id) -> Option<Listed> {
+    State::ALL.into_iter().find_map(|state| read(directory, id, state))
+}
+
+/// The message of a mail.
+pub(crate) fn message(directory: &Path, id: Id) -> PathBuf {
+    directory.join(format!("{id}.eml"))
+}
+
+fn read(directory: &Path, id: Id, state: State) -> Option<Listed> {
+    // It may have gone into another state since it was seen.
+    let states = [state].into_iter().chain(State::ALL);
+    for state in states {
+        match read_envelope(&directory.join(format!("{id}.{}", state.name()))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            envelope => return Some(Listed { id, state, envelope }),
+        }
+    }
+    None
+}
+
+fn read_envelope(file: &Path) -> io::Result<Envelope> {
+    let mut octets = Vec::new();
+    File::open(file)?.take(ENVELOPE_OCTETS_MAX).read_to_end(&mut octets)?;
+    Ok(serde_json::from_slice(&octets)?)
+}
