@@ -41,6 +41,9 @@ pub enum Command {
     },
     /// Says what would become of a call, by the upstream map of the config, without making it.
     Explain(ExplainFlags),
+    /// Makes a call for real, and tells every step: the time, the certificate, the server's words. SERVER may be an
+    /// upstream's name.
+    Check(CheckFlags),
     /// Logs an upstream in with its provider, for access tokens in the place of a password.
     Login {
         /// The upstream's name in the config
@@ -156,6 +159,26 @@ pub struct QueueFlags {
     /// The config [default: /etc/mailmodem/mailmodem.toml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+}
+
+impl ExplainFlags {
+    /// The same at another server.
+    #[must_use]
+    pub fn at(self, host: &str, port: Option<u16>, protocol: Option<ProtocolFlag>) -> Self {
+        let server = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Self { server, protocol: self.protocol.or(protocol), ..self }
+    }
+}
+
+/// A call to be made for real.
+#[derive(Debug, Clone, Args)]
+pub struct CheckFlags {
+    /// Which.
+    #[command(flatten)]
+    pub call: ExplainFlags,
+    /// Sends a mail there; what SMTP can be tried with
+    #[arg(long, value_name = "ADDRESS")]
+    pub send_test: Option<String>,
 }
 
 /// What can be spoken.

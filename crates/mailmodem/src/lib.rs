@@ -3,6 +3,7 @@
 //! Not here: what the modem does, which is pure and knows nothing of this crate.
 
 pub mod card;
+pub mod check;
 pub mod config;
 pub mod console;
 pub mod directory;

@@ -231,3 +231,6 @@ pub const FAILED_MAX: usize = 1_000;
 
 /// Most octets of a mail's header section that `mailmodem queue show` prints.
 pub const SHOWN_HEADER_OCTETS_MAX: usize = 64 * 1024;
+
+/// Longest that `mailmodem check` takes.
+pub const CHECK_MAX: Duration = Duration::from_secs(10 * 60);

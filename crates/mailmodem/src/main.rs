@@ -5,7 +5,7 @@ use clap::Parser as _;
 use mailmodem::config::{Format, Level, Logging};
 use mailmodem::flags::{Command, Flags, QueueFlags, SandboxFlags};
 use mailmodem::serve::Source;
-use mailmodem::{console, generate, play, provider, queue, serve, upstream};
+use mailmodem::{check, console, generate, play, provider, queue, serve, upstream};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
@@ -44,6 +44,10 @@ fn run(command: Command, verbose: u8, format: Option<Format>) -> anyhow::Result<
         }
         Command::Queue(QueueFlags { errand, config }) => {
             print(&queue::command::run(serve::read_queue_config(config)?, errand)?)
+        }
+        Command::Check(flags) => {
+            let config = serve::read_config(flags.call.config.clone())?;
+            block_on(Builder::new_current_thread(), check::run(config, flags))
         }
         Command::Login { name, config } => serve::log_in(&name, config),
         Command::Generate { directory } => generate::run(&directory),

@@ -75,9 +75,6 @@ impl Outgoing {
         };
         let Dialled { link, route, handshake, token } = dialled;
         tell(watch.now(), Told::Dialled);
-        if let Some(handshake) = handshake {
-            tell(watch.now(), Told::Secured(handshake));
-        }
         let Ok(sender) = call.sender.as_deref().map_or(Ok(Path::null()), str::parse) else {
             return Err(not_sent("was told nothing: the sender's address cannot be one", None));
         };
@@ -86,7 +83,7 @@ impl Outgoing {
         if is_traced {
             client.trace();
         }
-        let mut running = Running::new(client, link, watch);
+        let mut running = Running::new(client, link, handshake, watch);
         let mut obstacle = None;
         while let Some(all) = running.step().await {
             let mut finished = None;

@@ -5,7 +5,7 @@
 use crate::limits::RECEIVED_OCTETS_MAX;
 use crate::link::{Event, Link, Stopwatch};
 use crate::tls::Handshake;
-use mail::machine::{Input, Machine, Output};
+use mail::machine::{Input, Instant, Machine, Output};
 use modem::modem::Obstacle;
 use std::io;
 use std::pin::pin;
@@ -18,6 +18,10 @@ pub struct Running<M> {
     /// What the client has ended, while its rest goes out.
     ended: Option<Link>,
     is_opened: bool,
+    /// Whether it was asked for something, and wants something of the link then.
+    is_asked: bool,
+    /// What was agreed on before the client hears of its link.
+    secured: Option<Handshake>,
     watch: Stopwatch,
     buffer: Vec<u8>,
 }
@@ -36,11 +40,21 @@ pub enum Told<E> {
 }
 
 impl<M: Machine> Running<M> {
-    /// A client that was made at a time of this watch, and has not heard of its link yet.
+    /// A client that was made at a time of this watch, and has not heard of its link yet; with what was agreed on, if that
+    /// is secured from its first octet.
     #[must_use]
-    pub fn new(machine: M, link: Link, watch: Stopwatch) -> Self {
+    pub fn new(machine: M, link: Link, secured: Option<Handshake>, watch: Stopwatch) -> Self {
         let buffer = vec![0; RECEIVED_OCTETS_MAX];
-        Self { machine, link: Some(link), ended: None, is_opened: false, watch, buffer }
+        Self {
+            machine,
+            link: Some(link),
+            ended: None,
+            is_opened: false,
+            is_asked: false,
+            secured,
+            watch,
+            buffer,
+        }
     }
 
     /// The client.
@@ -54,7 +68,9 @@ impl<M: Machine> Running<M> {
     pub async fn step(&mut self) -> Option<Vec<Told<M::Event>>> {
         let link = self.link.as_mut()?;
         let mut told = Vec::new();
-        if self.is_opened {
+        if std::mem::take(&mut self.is_asked) {
+            // What it wants is waited for already.
+        } else if self.is_opened {
             let deadline = pin!(self.watch.reach(self.machine.deadline()));
             tokio::select! {
                 event = link.next(&mut self.buffer) => match event {
@@ -74,7 +90,27 @@ impl<M: Machine> Running<M> {
         } else {
             self.is_opened = true;
             self.machine.handle(Input::Opened, self.watch.now());
+            if let Some(handshake) = self.secured.take() {
+                self.machine.handle(Input::Secured(handshake.binding), self.watch.now());
+                told.push(Told::Secured(handshake));
+            }
         }
+        self.carry_out(&mut told).await;
+        Some(told)
+    }
+
+    /// Has the client do something of its own.
+    ///
+    /// # Errors
+    /// The client's.
+    pub fn ask<E>(&mut self, asking: impl FnOnce(&mut M, Instant) -> Result<(), E>) -> Result<(), E> {
+        asking(&mut self.machine, self.watch.now())?;
+        self.is_asked = true;
+        Ok(())
+    }
+
+    /// Does what the client wants.
+    async fn carry_out(&mut self, told: &mut Vec<Told<M::Event>>) {
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Transmit(octets) => {
@@ -82,13 +118,12 @@ impl<M: Machine> Running<M> {
                         link.transmit(octets);
                     }
                 }
-                Output::StartTls => self.secure(&mut told).await,
+                Output::StartTls => self.secure(told).await,
                 Output::Close => self.ended = self.link.take(),
                 Output::Abort => drop(self.link.take().map(Link::abort)),
                 Output::Event(event) => told.push(Told::Event(event)),
             }
         }
-        Some(told)
     }
 
     async fn secure(&mut self, told: &mut Vec<Told<M::Event>>) {

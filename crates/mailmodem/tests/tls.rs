@@ -4,9 +4,11 @@
 
 use mail::mime::header::Mailbox;
 use mail::sasl::Credentials;
+use mail::smtp::client::{BadRecipient, Prepared, Submission, Unreadable};
 use mailmodem::driver::{Driver, Notice};
 use mailmodem::link::serve_secured;
 use mailmodem::network::{Network, Real, Sandbox, SharedUpstreams, dial_upstream};
+use mailmodem::outgoing::{Outgoing, Told};
 use mailmodem::port::octets;
 use mailmodem::tls::{Pin, ServerTls, Trust};
 use mailmodem::trace::Trace;
@@ -318,4 +320,51 @@ fn other_address() -> Option<String> {
     socket.connect("192.0.2.1:9").ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
+}
+
+#[tokio::test]
+async fn a_queued_mail_logs_in_under_tls_from_the_first_octet() {
+    let Some(address) = other_address() else { return };
+    let authority = Authority::new();
+    let listener = TcpListener::bind((address.as_str(), 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mailboxes = MemoryMailboxes::default();
+    let mut provider = Provider::new(mailboxes.clone(), provider::Settings::default());
+    let tls = authority.server(&address, 2000..4000);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let connection = provider.connect(Service::Smtp, "smtp.example.com").unwrap();
+            tokio::spawn(serve_secured(connection, stream, Some(tls.clone()), true));
+        }
+    });
+    let mut upstream = upstream(port, TlsMode::Implicit, authority.trust());
+    upstream.host = Some(address);
+    upstream.log_in = LogIn::Password(Credentials::with_password("me", "tiger"));
+    upstream.mechanism = Some(mail::sasl::Mechanism::Plain);
+    let outgoing = Outgoing {
+        hello_name: "[127.0.0.1]".to_owned(),
+        bad_recipient: BadRecipient::Fail,
+        message: Box::new(Line(false)),
+        is_traced: false,
+    };
+    let call = Call { sender: Some("a@b".to_owned()), recipients: vec!["c@d".to_owned()], ..call() };
+    let mut secured = 0;
+    let sent =
+        outgoing.send(&upstream, &call, |_, told| secured += usize::from(matches!(told, Told::Secured(_))));
+    sent.await.unwrap_or_else(|not_sent| panic!("{not_sent}"));
+    assert_eq!((secured, mailboxes.mails().len()), (1, 1));
+}
+
+/// A message of one line.
+struct Line(bool);
+
+impl Submission for Line {
+    fn prepare(&mut self, _: bool) -> Prepared {
+        Prepared { octets: 3, eight_bit: false }
+    }
+
+    fn next(&mut self, content: &mut Vec<u8>) -> Result<bool, Unreadable> {
+        content.extend_from_slice(b"a\r\n");
+        Ok(std::mem::replace(&mut self.0, false))
+    }
 }

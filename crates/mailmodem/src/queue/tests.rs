@@ -234,7 +234,8 @@ impl World {
             bad_recipient: BadRecipient::Fail,
             message: Box::new(Text(message.to_vec())),
         };
-        let mut running = Running::new(Client::new(order, watch.now()), dialled.link, watch);
+        let mut running =
+            Running::new(Client::new(order, watch.now()), dialled.link, dialled.handshake, watch);
         let mut outcome = None;
         while let Some(told) = running.step().await {
             for told in told {
