@@ -544,8 +544,9 @@ impl Client {
             match read {
                 Some(Ok(None)) => {}
                 Some(Ok(Some(mut reply))) => {
-                    // A refusal is quoted to people.
-                    if matches!(reply.severity(), Severity::Transient | Severity::Permanent) {
+                    // It may be quoted to people, a positive one too where it is nonsense. A challenge is not, and has to be
+                    // answered as it came.
+                    if !(reply.code == 334 && matches!(self.state, State::Auth(..))) {
                         reply.lines = reply.lines.iter().map(|line| self.confided.cut_from(line)).collect();
                     }
                     self.on_reply_among_octets(reply, now);

@@ -79,6 +79,16 @@ fn no_weaker_one_follows_a_refusal() {
     play(tim, &(greeting(&["AUTH LOGIN"]) + &script));
 }
 
+/// Nonsense is quoted too, and may be good news that quotes what it was told.
+#[test]
+fn a_password_in_a_reply_of_any_kind_is_not_quoted() {
+    for code in ["250", "354", "550"] {
+        let script = LOGIN.replace("235 in", &format!("{code} dGFuc3RhYWZ0YW5zdGFhZg== tanstaaftanstaaf"))
+            + &format!("\nC: QUIT\nS: 221 bye\nclose\nfailed answered \"{code} ***== ***\" to AUTH");
+        play(tim, &(greeting(&["AUTH LOGIN"]) + &script));
+    }
+}
+
 #[test]
 fn without_a_common_mechanism_nothing_is_sent_unauthenticated() {
     for (extensions, offered) in
