@@ -33,7 +33,8 @@ impl Modem {
             mails_composed: _,
             outputs: _,
             activity: _,
-            terminal,
+            // A line has just ended, so none is begun; an LF that is still to come belongs to it.
+            terminal: _,
             network,
             files,
             outbox,
@@ -45,7 +46,6 @@ impl Modem {
             last_line,
             urcs,
         } = self;
-        terminal.editor = Editor::default();
         *network = Network::default();
         files.power_on();
         *outbox = Outbox::new();
@@ -59,6 +59,7 @@ impl Modem {
         match power {
             Power::Restart => self.boot(),
             Power::Off => {
+                self.terminal.editor = Editor::default();
                 self.activity = Activity::Off;
                 self.outputs.push_back(Output::PoweredOff);
             }
@@ -114,7 +115,7 @@ impl Modem {
     }
 
     /// Whether the e-mail application is busy: a mail is being sent, or a POP3 session is open (note §5).
-    pub(crate) const fn is_mailing(&self) -> bool {
-        self.outbox.is_sending() || self.inbox.is_open()
+    pub(crate) fn is_mailing(&self) -> bool {
+        self.is_sending() || self.inbox.is_open()
     }
 }
