@@ -134,6 +134,10 @@ impl ObstacleKind {
     }
 }
 
+/// How the lines of the two applications begin.
+const SMTP: &str = "+SMTP: ";
+const POP3: &str = "+POP3: ";
+
 /// Why no link can be opened.
 const NO_NETWORK: &str = "there is no network, or no context";
 
@@ -679,6 +683,18 @@ impl TextEntry {
     fn spoil(&mut self) {
         self.too_long = true;
         self.text = Vec::new();
+    }
+}
+
+impl Urcs {
+    /// Whether an outcome of this application waits among them.
+    fn tell_of(&self, application: &str) -> bool {
+        self.responses.iter().flatten().any(|line| line.starts_with(application))
+    }
+
+    /// Drops what waits of this application.
+    fn forget(&mut self, application: &str) {
+        self.responses.retain(|lines| !lines.iter().any(|line| line.starts_with(application)));
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn say_secret(modem: &mut Modem, lines: &[SecretLine]) {
 
 /// The setters' rule: a mail that is being sent is not to be changed.
 fn when_idle(modem: &mut Modem, set: impl FnOnce(&mut Modem) -> Option<()>) -> Answer {
-    if modem.outbox.is_sending() { Answer::ERROR } else { Answer::ok_if_some(set(modem)) }
+    if modem.is_sending() { Answer::ERROR } else { Answer::ok_if_some(set(modem)) }
 }
 
 /// `NAME: "a", "b"`, octets as they were given.
@@ -206,7 +206,7 @@ pub(super) fn write_body(modem: &mut Modem, arguments: &Arguments, _: Instant) -
 }
 
 pub(super) fn ask_body(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer {
-    if modem.outbox.is_sending() {
+    if modem.is_sending() {
         return Answer::ERROR;
     }
     modem.outbox.draft.body = Vec::new();
@@ -256,7 +256,7 @@ pub(super) fn read_files(modem: &mut Modem, _: &Arguments, _: Instant) -> Answer
 }
 
 pub(super) fn write_file(modem: &mut Modem, arguments: &Arguments, _: Instant) -> Answer {
-    if modem.outbox.is_sending() {
+    if modem.is_sending() {
         return Answer::ERROR;
     }
     let Some(index) = arguments.number(0) else { return Answer::ERROR };

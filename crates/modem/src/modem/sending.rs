@@ -1,6 +1,6 @@
 //! A mail from AT+SMTPSEND to its outcome (note §3.2, §3.3).
 
-use super::{LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, Protocol, Traced};
+use super::{LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, Protocol, SMTP, Traced};
 use crate::command::Job;
 use crate::outbox::draft::{Draft, FileContent, Server, bare_address, header_mailbox};
 use crate::outbox::outcome::{Authentication, SUCCESS, failure_words};
@@ -14,12 +14,19 @@ use mail::smtp::client::{Client, Event, Failure, Order, Step};
 use mail::smtp::command::Path as ReversePath;
 
 impl Modem {
+    /// Whether a mail is being sent, as far as the terminal has been told. An outcome that waits for a line to be typed
+    /// is none yet: what that line sets would look as if the outcome cleared it, and what it sends as if the outcome were
+    /// its own.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.outbox.is_sending() || self.urcs.tell_of(SMTP)
+    }
+
     /// Composes the mail and opens the link.
     ///
     /// # Errors
     /// The line to show when there is nothing to do yet; no link was opened then.
     pub(crate) fn begin_sending(&mut self, now: Instant) -> Result<(), &'static str> {
-        if self.outbox.is_sending() {
+        if self.is_sending() {
             return Err("+SMTP: ONGOING");
         }
         let letter = match self.letter(now) {

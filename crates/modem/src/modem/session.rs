@@ -1,6 +1,6 @@
 //! A POP3 session from AT+POP3IN to its end (note §4).
 
-use super::{Job, LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, Protocol, Traced};
+use super::{Job, LinkId, Modem, NO_NETWORK, Obstacle, ObstacleKind, Output, POP3, Protocol, Traced};
 use crate::command::Answer;
 use crate::drive::path::{Name, Path};
 use crate::drive::{DriveError, Letter};
@@ -142,7 +142,7 @@ impl Modem {
             }
             // Its log-in is pending: no command is taken up before it has ended.
             Session::Opening(..) => Err(Answer::ERROR),
-            Session::Open(_) if self.inbox.is_getting() => Err(Answer::ERROR),
+            Session::Open(_) if self.inbox.is_getting() || self.urcs.tell_of(POP3) => Err(Answer::ERROR),
             Session::Open(_) => Ok(()),
         }
     }
@@ -160,20 +160,18 @@ impl Modem {
         Ok(())
     }
 
-    /// AT+POP3STOP: closes at once; the server deletes nothing without a QUIT, and nothing of a mail being saved stays.
+    /// AT+POP3STOP: closes at once; the server deletes nothing without a QUIT, and nothing of a mail being saved stays,
+    /// nor is anything told of one that is saved.
     pub(crate) fn stop_session(&mut self) -> Option<()> {
-        match std::mem::take(&mut self.inbox.session) {
-            Session::None => None,
-            Session::Over(_) => Some(()),
-            Session::Opening(link, _) => {
-                self.outputs.push_back(Output::Abort(link));
-                Some(())
-            }
-            Session::Open(open) => {
-                self.outputs.push_back(Output::Abort(open.link));
-                Some(())
-            }
-        }
+        let link = match std::mem::take(&mut self.inbox.session) {
+            Session::None => return None,
+            Session::Over(_) => None,
+            Session::Opening(link, _) => Some(link),
+            Session::Open(open) => Some(open.link),
+        };
+        self.outputs.extend(link.map(Output::Abort));
+        self.urcs.forget(POP3);
+        Some(())
     }
 
     pub(super) fn session_deadline(&self) -> Option<Instant> {
