@@ -258,3 +258,13 @@ fn without_the_setting_nothing_is_traced() {
     world.type_octets(b"AT+SMTPAUTH=1,\"un\",\"x\"\rAT+SMTPAUTH?\r");
     assert!(world.traced().is_empty());
 }
+
+/// The line of octets has lost the quotes between a user and a password: what seems to be the user is both.
+#[test]
+fn a_password_behind_lost_quotes_is_not_traced() {
+    let mut world = world(false, false);
+    world.type_octets(
+        b"AT+POP3SRV=\"pop3.server.com\",\"un7,tiger-hunter\",110\rAT+SMTPAUTH=1,\"un,tiger-hunter\"\r",
+    );
+    assert_not_told(&world, "tiger-hunter");
+}

@@ -83,6 +83,8 @@ fn look(command: Option<&Command>, at: usize, argument: &Argument) -> Look {
     match command.and_then(|command| command.parameters().get(at)) {
         Some(parameter) if parameter.secret && !octets.is_empty() => Look::Secret,
         _ if is_short_number => Look::Harmless,
+        // Where a secret follows, it may be in the argument before it, for want of the quotes between.
+        Some(_) if octets.contains(&b',') && command.is_some_and(has_secret) => Look::Astray,
         Some(parameter) if parameter.fits(argument) && !mentions_secret_command(octets) => Look::Harmless,
         _ => Look::Astray,
     }
@@ -95,10 +97,15 @@ fn octets(argument: &Argument) -> &[u8] {
     }
 }
 
+/// Whether a command has a parameter that is secret.
+fn has_secret(command: &Command) -> bool {
+    command.parameters().iter().any(|parameter| parameter.secret)
+}
+
 /// Whether a line with secrets has become part of it, for want of the line end before.
 fn mentions_secret_command(octets: &[u8]) -> bool {
     let octets = octets.to_ascii_uppercase();
-    let mut secret = COMMANDS.iter().filter(|command| command.parameters().iter().any(|p| p.secret));
+    let mut secret = COMMANDS.iter().filter(|command| has_secret(command));
     secret.any(|command| octets.windows(command.name.len()).any(|part| part == command.name.as_bytes()))
 }
 
