@@ -161,17 +161,21 @@ fn dial_sandbox(sandbox: &Sandbox, call: &Call, route: Route) -> Result<Dialled,
 /// Calls the server that a rule leads to.
 ///
 /// # Errors
-/// Why there is no link, in words that begin with the server's name if it is another than the one that was named.
+/// Why there is no link, in words that begin with the server's name if it is another than the one that was named, or if
+/// they are about TLS.
 pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, Obstacle> {
     let (server, port) = upstream.server(call);
     let mode = upstream.tls_at(port);
+    let called = format!("{server}:{port}");
     let dialled = async {
         let tls = match mode {
             TlsMode::Off => None,
             TlsMode::Implicit | TlsMode::Required | TlsMode::Opportunistic => {
-                let config =
-                    upstream.trust.config().map_err(|words| Obstacle { kind: ObstacleKind::Tls, words })?;
-                Some(Tls::new(config, server)?)
+                let config = upstream.trust.config().map_err(|words| Obstacle {
+                    kind: ObstacleKind::Tls,
+                    words: format!("{called} cannot be known: {words}"),
+                })?;
+                Some(Tls::new(config, server, called.clone())?)
             }
         };
         let token = upstream
@@ -193,7 +197,11 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
     };
     dialled.await.map_err(|Obstacle { kind, words }: Obstacle| Obstacle {
         kind,
-        words: if upstream.host.is_some() { format!("{server}:{port} {words}") } else { words },
+        words: if upstream.host.is_some() && kind != ObstacleKind::Tls {
+            format!("{called} {words}")
+        } else {
+            words
+        },
     })
 }
 

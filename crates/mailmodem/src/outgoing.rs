@@ -12,7 +12,7 @@ use mail::limits::IDLE_MAX;
 use mail::machine::Instant;
 use mail::smtp::client::{BadRecipient, Client, Event, Failure, Order, Step, Submission};
 use mail::smtp::command::Path;
-use modem::modem::Obstacle;
+use modem::modem::{Obstacle, ObstacleKind};
 use modem::route::{Call, Route};
 
 /// A mail to be sent. Its sender and its recipients are those of the call, as they are: nothing is rewritten here.
@@ -67,7 +67,7 @@ impl Outgoing {
         let dialled = match tokio::time::timeout(IDLE_MAX, dial_upstream(upstream, call)).await {
             Ok(Ok(dialled)) => dialled,
             // Those words have the name already.
-            Ok(Err(Obstacle { words, .. })) if upstream.host.is_some() => {
+            Ok(Err(Obstacle { words, kind })) if upstream.host.is_some() || kind == ObstacleKind::Tls => {
                 return Err(NotSent { words, failure: None });
             }
             Ok(Err(Obstacle { words, .. })) => return Err(not_sent(&words, None)),
@@ -109,7 +109,7 @@ impl Outgoing {
             }
             tokio::spawn(take_leave(running));
             return outcome.map_err(|failure| match obstacle {
-                Some(words) if failure == Failure::TlsFailed => not_sent(&words, None),
+                Some(words) if failure == Failure::TlsFailed => NotSent { words, failure: None },
                 None if failure == Failure::Silent(Step::FinalDot) => {
                     let seconds = VERDICT_WAIT.as_secs();
                     let words = format!(

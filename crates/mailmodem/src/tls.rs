@@ -30,6 +30,8 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 pub struct Tls {
     config: Arc<ClientConfig>,
     server: ServerName<'static>,
+    /// The server and its port, for words.
+    called: String,
 }
 
 impl fmt::Debug for Tls {
@@ -58,14 +60,16 @@ impl fmt::Display for Handshake {
 }
 
 impl Tls {
-    /// TLS with `server`, a name or an address, by a configuration of [`Trust::config`]'s.
+    /// TLS with `server`, a name or an address, by a configuration of [`Trust::config`]'s. Words of why there is none
+    /// begin with `called`, the server and its port.
     ///
     /// # Errors
     /// No certificate can be for such a name.
-    pub fn new(config: Arc<ClientConfig>, server: &str) -> Result<Self, Obstacle> {
+    pub fn new(config: Arc<ClientConfig>, server: &str, called: String) -> Result<Self, Obstacle> {
         let name = ServerName::try_from(server.to_owned());
-        let server = name.map_err(|_| obstacle(format!("no certificate can be for the name {server}")))?;
-        Ok(Self { config, server })
+        let server =
+            name.map_err(|_| obstacle(format!("{called} has a name that no certificate can be for")))?;
+        Ok(Self { config, server, called })
     }
 
     /// Speaks TLS on a stream. `from_first_octet`: nothing was said on it before. May be dropped, which ends the
@@ -79,10 +83,9 @@ impl Tls {
         from_first_octet: bool,
     ) -> Result<(TlsStream<S>, Handshake), Obstacle> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        let stream = connector
-            .connect(self.server.clone(), stream)
-            .await
-            .map_err(|error| obstacle(handshake_words(&error, from_first_octet)))?;
+        let stream = connector.connect(self.server.clone(), stream).await.map_err(|error| {
+            obstacle(format!("{} {}", self.called, handshake_words(&error, from_first_octet)))
+        })?;
         let (_, connection) = stream.get_ref();
         let version = connection.protocol_version();
         // RFC 9266 §3: with TLS 1.2 it is unique only with an extension that cannot be asked for here.

@@ -212,7 +212,7 @@ async fn every_bad_certificate_has_its_own_words() {
         (
             authority.server("other.example", 2000..4000),
             authority.trust(),
-            "not for localhost, but for DnsName(\"other.example\")",
+            "has a certificate that is not for localhost, but for other.example",
         ),
         (authority.good_server(), Authority::named("another").trust(), "an authority that is not known here"),
         (authority.good_server(), Authority::new().trust(), "did not sign"),
@@ -226,6 +226,8 @@ async fn every_bad_certificate_has_its_own_words() {
             let port = serve(server.clone(), Service::Smtp, is_implicit, &mailboxes).await;
             let told = reason(upstream(port, mode, trust.clone())).await;
             assert!(told.contains(words), "{mode:?}: {told}");
+            let begin = format!("smtp.server.com:25 failed in the TLS handshake: localhost:{port} ");
+            assert!(told.starts_with(&format!("SERVER ERROR: {begin}")), "{mode:?}: {told}");
         }
     }
     assert_eq!(mailboxes.mails().len(), 0);

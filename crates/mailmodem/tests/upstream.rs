@@ -125,3 +125,9 @@ fn a_call_that_cannot_be_is_told_so() {
         assert!(explain(&config(), flags).unwrap_err().to_string().contains(words), "{words}");
     }
 }
+
+#[test]
+fn no_secret_is_in_what_a_panic_would_tell() {
+    let told = format!("{:?}", config());
+    assert!(told.contains("smtp.fire.example") && !told.contains("tiger"), "{told}");
+}

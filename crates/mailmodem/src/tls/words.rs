@@ -73,7 +73,7 @@ pub(super) fn handshake_words(error: &io::Error, from_first_octet: bool) -> Stri
         | Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => {
             "and this program have no cipher of TLS 1.2 or 1.3 in common".to_owned()
         }
-        other => format!("failed in the TLS handshake: {}", printable(other.to_string().as_bytes())),
+        other => format!("and this program do not agree: {}", printable(other.to_string().as_bytes())),
     }
 }
 
@@ -90,7 +90,7 @@ fn certificate_words(error: &CertificateError) -> String {
             "has a certificate that begins later only; is this machine's clock right?".to_owned()
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let presented: Vec<String> = presented.iter().map(|name| printable(name.as_bytes())).collect();
+            let presented: Vec<_> = presented.iter().map(|name| printable(plain(name).as_bytes())).collect();
             let names = if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") };
             format!("has a certificate that is not for {}, but for {names}", expected.to_str())
         }
@@ -112,6 +112,12 @@ fn certificate_words(error: &CertificateError) -> String {
         CertificateError::Other(other) => format!("is another than expected: {other}"),
         other => format!("has a bad certificate: {}", printable(other.to_string().as_bytes())),
     }
+}
+
+/// The name alone, of what is told as `DnsName("mail.example.com")` or `IpAddress(192.0.2.1)`.
+fn plain(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.map_or(name, |inner| inner.trim_matches('"'))
 }
 
 fn moment(time: UnixTime) -> String {
