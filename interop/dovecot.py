@@ -1,98 +1,135 @@
-"""A Dovecot of the test's own: POP3 on a free loopback port, one account, its mails in a Maildir."""
+"""A Dovecot of the test's own: POP3 on free loopback ports, its mails in a Maildir, and log-ins judged for a Postfix."""
 
+import base64
+import grp
+import hashlib
+import hmac
+import json
 import os
-import pathlib
 import pwd
-import shutil
-import socket
+import secrets
 import subprocess
-import tempfile
 import time
 
+from loopback import Home, free_ports, wait_for
+
 USER, PASSWORD = "un", "pwd"
+OWNER = "dovecot"
 
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+# From the weakest, as a client should not choose; apop is POP3's own.
+MECHANISMS = "plain login apop cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer"
 
 
 class Dovecot:
-    def __init__(self):
-        self.port = free_port()
-        # Its sockets must have short paths, and its processes of other users must get there.
-        self._home = pathlib.Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
-        self._home.chmod(0o755)
-        self.maildir = self._home / "mail"
-        for folder in ["new", "cur", "tmp"]:
-            (self.maildir / folder).mkdir(parents=True)
-        (self._home / "run").mkdir()
-        (self._home / "passwd").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
-        configuration = self._home / "dovecot.conf"
-        configuration.write_text(f"""
-base_dir = {self._home}/run
-state_dir = {self._home}/run
-log_path = {self._home}/log
+    """`accounts`: names and passwords. With `certificates`, STLS at `port` and TLS from the first octet at `tls_port`,
+    at 127.0.0.1 with the good one; `addresses` has other certificates for other addresses.
+
+    Tokens are good that `token` makes.
+    """
+
+    def __init__(self, accounts=None, certificates=None, addresses=None):
+        self.port, self.tls_port = free_ports(2)
+        self._home = Home("dovecot")
+        home = self._home.path
+        self.maildir = home / "mail"
+        for folder in ["mail/new", "mail/cur", "mail/tmp", "run"]:
+            (home / folder).mkdir(parents=True)
+        self.sasl_socket = home / "run" / "auth-client"
+        accounts = accounts or {USER: PASSWORD}
+        self._home.file("passwd", "".join(f"{user}:{{PLAIN}}{password}\n" for user, password in accounts.items()))
+        self._token_key = secrets.token_bytes(32)
+        self._home.file("keys/default/HS256/default", base64.b64encode(self._token_key))
+        self._home.file("oauth2.conf", f"""
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={home}/keys/
+username_attribute = sub
+""")
+        group = grp.getgrgid(pwd.getpwnam(OWNER).pw_gid).gr_name
+        configuration = self._home.file("dovecot.conf", f"""
+base_dir = {home}/run
+state_dir = {home}/run
+log_path = {home}/log
 protocols = pop3
-listen = 127.0.0.1
-ssl = no
+listen = {", ".join(["127.0.0.1", *(addresses or {})])}
+{self._tls(certificates, addresses or {})}
 disable_plaintext_auth = no
-auth_mechanisms = plain apop
+auth_mechanisms = {MECHANISMS if certificates else "plain apop"}
+auth_verbose = yes
+auth_failure_delay = 0
+login_log_format_elements = user=<%u> method=%m %k
 mail_location = maildir:{self.maildir}
 first_valid_uid = 1
-default_internal_user = {self._user()}
-default_internal_group = {self._group()}
+default_internal_user = {OWNER}
+default_internal_group = {group}
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN {self._home}/passwd
+  mechanisms = plain login apop cram-md5 scram-sha-1 scram-sha-256
+  args = scheme=PLAIN {home}/passwd
+}}
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {home}/oauth2.conf
 }}
 userdb {{
   driver = static
-  args = uid={self._user()} gid={self._group()} home={self._home}
+  args = uid={OWNER} gid={group} home={home}
+}}
+service auth {{
+  unix_listener auth-client {{
+    mode = 0666
+  }}
+}}
+# Log-ins that fail are many here, and nobody's attack.
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service pop3-login {{
   inet_listener pop3 {{
     port = {self.port}
   }}
   inet_listener pop3s {{
-    port = 0
+    port = {self.tls_port if certificates else 0}
+    ssl = yes
   }}
 }}
 service stats {{
   client_limit = 10
 }}
 """)
-        self._own(self._home)
-        self._process = subprocess.Popen(["dovecot", "-F", "-c", configuration])
-        self._wait()
+        self._home.give(home, OWNER)
+        self.log = home / "log"
+        self._process = subprocess.Popen(["dovecot", "-F", "-c", configuration], stdin=subprocess.DEVNULL)
+        wait_for(("127.0.0.1", self.port), self.log, self._process)
 
     @staticmethod
-    def _user():
-        return "dovecot"
+    def _tls(certificates, addresses):
+        if certificates is None:
+            return "ssl = no"
 
-    @classmethod
-    def _group(cls):
-        import grp
+        def of(name):
+            return f"ssl_cert = <{certificates.chain(name)}\nssl_key = <{certificates.key(name)}\n"
 
-        return grp.getgrgid(pwd.getpwnam(cls._user()).pw_gid).gr_name
+        others = [f"local {address} {{\n{of(name)}}}\n" for address, name in addresses.items()]
+        return "ssl = yes\n" + of("good") + "".join(others)
 
-    def _own(self, path):
-        user = pwd.getpwnam(self._user())
-        for directory, folders, files in os.walk(path):
-            for name in [".", *folders, *files]:
-                os.chown(os.path.join(directory, name), user.pw_uid, user.pw_gid)
+    @staticmethod
+    def version():
+        return subprocess.run(["dovecot", "--version"], capture_output=True, text=True).stdout.split()[0]
 
-    def _wait(self):
-        for _ in range(100):
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
-                    if probe.recv(100).startswith(b"+OK"):
-                        return
-            except OSError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(f"dovecot did not start: {(self._home / 'log').read_text()}")
+    def token(self, user, good_s=600):
+        """An access token (RFC 7519), signed by what this Dovecot knows its authorisation server by."""
+
+        def encoded(octets):
+            return base64.urlsafe_b64encode(octets).rstrip(b"=")
+
+        now = int(time.time())
+        claims = {"sub": user, "iat": now - 60, "nbf": now - 60, "exp": now + good_s}
+        parts = [{"alg": "HS256", "typ": "JWT"}, claims]
+        signed = b".".join(encoded(json.dumps(part).encode()) for part in parts)
+        return (signed + b"." + encoded(hmac.digest(self._token_key, signed, hashlib.sha256))).decode()
 
     def deliver(self, number, octets):
         """Puts a mail in; mails come in the order of their numbers."""
@@ -101,12 +138,12 @@ service stats {{
         path = self.maildir / "new" / name
         path.write_bytes(octets)
         os.utime(path, (1_000_000_000 + number, 1_000_000_000 + number))
-        self._own(self.maildir)
+        self._home.give(self.maildir, OWNER)
 
     def mails(self):
         return [path for folder in ["new", "cur"] for path in (self.maildir / folder).iterdir()]
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(20)
-        shutil.rmtree(self._home, ignore_errors=True)
+        self._process.wait(30)
+        self._home.remove()

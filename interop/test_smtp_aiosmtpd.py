@@ -1,43 +1,21 @@
 """Mail out: the note's §3.2 and a mail of 10 MB, to aiosmtpd, parsed by Python's email package."""
 
-import asyncio
 import email
 import email.policy
 import hashlib
 import os
-import threading
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from aiosmtpd_server import Keeper, listen
 from modem import Modem
 
 MEGABYTES_10 = 10 * 1024 * 1024
 
 
-class Keeper:
-    """Keeps what it is sent."""
-
-    def __init__(self):
-        self.envelopes = []
-
-    async def handle_DATA(self, server, session, envelope):
-        self.envelopes.append((session.auth_data, envelope))
-        return "250 2.0.0 kept"
-
-
 def authenticate(server, session, envelope, mechanism, data):
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"UserName", b"password")
     return AuthResult(success=good, handled=good, auth_data=data.login if good else None)
-
-
-def listen(keeper):
-    """Runs the server beside the test; returns the port that the machine chose."""
-    limit = 32 * 1024 * 1024
-    settings = dict(authenticator=authenticate, auth_require_tls=False, data_size_limit=limit, enable_SMTPUTF8=True)
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(loop.create_server(lambda: SMTP(keeper, loop=loop, **settings), "127.0.0.1", 0))
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    return server.sockets[0].getsockname()[1]
 
 
 def sha256(octets):
@@ -66,7 +44,7 @@ def send(modem, keeper, files):
 
 def main():
     keeper = Keeper()
-    port = listen(keeper)
+    port = listen(keeper, authenticate)
     modem = Modem()
     for line in [
         f'AT+SMTPSRV="127.0.0.1",{port}',
