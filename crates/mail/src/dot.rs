@@ -4,7 +4,7 @@
 //! A line ends with CRLF and with nothing else. Taking a bare LF or CR for a line end here is what makes message
 //! smuggling possible, so `<LF>.<LF>` and its kin are content.
 
-use memchr::memchr;
+use memchr::memmem;
 
 /// Puts the dots in. Expects its content to have CRLF line ends.
 #[derive(Debug)]
@@ -25,27 +25,56 @@ impl Default for DotStuffer {
     }
 }
 
+impl Place {
+    /// Where one is after some octets.
+    const fn after(self, octets: &[u8]) -> Self {
+        match octets {
+            [] => self,
+            [.., b'\r', b'\n'] => Self::LineStart,
+            [b'\n'] if matches!(self, Self::AfterCr) => Self::LineStart,
+            [.., b'\r'] => Self::AfterCr,
+            _ => Self::InLine,
+        }
+    }
+
+    /// How many of some octets come before the first dot that begins a line, if one does. Few lines begin with a dot,
+    /// so it is those that are looked for, not lines.
+    fn before_dot(self, octets: &[u8]) -> Option<usize> {
+        if self == Self::LineStart && octets.first() == Some(&b'.') {
+            return Some(0);
+        }
+        memmem::find_iter(octets, b"\n.").map(|at| at + 1).find(|&at| {
+            let before = octets.get(..at).unwrap_or_default();
+            self.after(before) == Self::LineStart
+        })
+    }
+}
+
 impl DotStuffer {
     /// Appends `content` to `wire`, with a dot before every dot that begins a line.
     pub fn push(&mut self, content: &[u8], wire: &mut Vec<u8>) {
         let mut rest = content;
-        while let Some(&first) = rest.first() {
-            if self.place == Place::LineStart && first == b'.' {
-                wire.push(b'.');
-            }
-            let (line, after) = match memchr(b'\n', rest) {
-                Some(at) => rest.split_at(at + 1),
-                None => (rest, &[][..]),
-            };
-            wire.extend_from_slice(line);
-            self.place = match line {
-                [.., b'\r', b'\n'] => Place::LineStart,
-                [b'\n'] if self.place == Place::AfterCr => Place::LineStart,
-                [.., b'\r'] => Place::AfterCr,
-                _ => Place::InLine,
-            };
-            rest = after;
+        while let Some(at) = self.place.before_dot(rest) {
+            let (before, from) = rest.split_at(at);
+            wire.extend_from_slice(before);
+            wire.extend_from_slice(b"..");
+            self.place = Place::InLine;
+            rest = from.get(1..).unwrap_or_default();
         }
+        wire.extend_from_slice(rest);
+        self.place = self.place.after(rest);
+    }
+
+    /// The same, for content that nobody else needs: mostly there is no such dot, and it goes out as it is.
+    #[must_use]
+    pub fn stuffed(&mut self, content: Vec<u8>) -> Vec<u8> {
+        if self.place.before_dot(&content).is_none() {
+            self.place = self.place.after(&content);
+            return content;
+        }
+        let mut wire = Vec::with_capacity(content.len() + content.len() / 16);
+        self.push(&content, &mut wire);
+        wire
     }
 
     /// Appends what ends the text: the line end of an unfinished last line, and the line with the dot.
@@ -65,9 +94,7 @@ pub struct DotReader {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    LineStart,
-    InLine,
-    AfterCr,
+    Content(Place),
     Dot,
     DotCr,
     Ended,
@@ -75,7 +102,7 @@ enum Reading {
 
 impl Default for DotReader {
     fn default() -> Self {
-        Self { state: Reading::LineStart }
+        Self { state: Reading::Content(Place::LineStart) }
     }
 }
 
@@ -87,9 +114,15 @@ impl DotReader {
         while let Some(&octet) = wire.get(at) {
             match self.state {
                 Reading::Ended => return Some(0),
-                Reading::LineStart if octet == b'.' => {
-                    self.state = Reading::Dot;
-                    at += 1;
+                Reading::Content(place) => {
+                    let rest = wire.get(at..).unwrap_or_default();
+                    let dot = place.before_dot(rest);
+                    let content = rest.get(..dot.unwrap_or(rest.len())).unwrap_or_default();
+                    if !content.is_empty() {
+                        sink(content);
+                    }
+                    at += content.len() + usize::from(dot.is_some());
+                    self.state = dot.map_or(Reading::Content(place.after(content)), |_| Reading::Dot);
                 }
                 Reading::Dot if octet == b'\r' => {
                     self.state = Reading::DotCr;
@@ -99,22 +132,11 @@ impl DotReader {
                     self.state = Reading::Ended;
                     return Some(at + 1);
                 }
+                // A stuffed line: its dot goes, the rest stays.
+                Reading::Dot => self.state = Reading::Content(Place::InLine),
                 Reading::DotCr => {
-                    // A stuffed line that begins with CR: its dot goes, its CR stays.
                     sink(b"\r");
-                    self.state = Reading::AfterCr;
-                }
-                Reading::LineStart | Reading::Dot | Reading::InLine | Reading::AfterCr => {
-                    let rest = wire.get(at..).unwrap_or_default();
-                    let line = memchr(b'\n', rest).map_or(rest, |end| rest.get(..=end).unwrap_or(rest));
-                    sink(line);
-                    at += line.len();
-                    self.state = match line {
-                        [.., b'\r', b'\n'] => Reading::LineStart,
-                        [b'\n'] if self.state == Reading::AfterCr => Reading::LineStart,
-                        [.., b'\r'] => Reading::AfterCr,
-                        _ => Reading::InLine,
-                    };
+                    self.state = Reading::Content(Place::AfterCr);
                 }
             }
         }
@@ -136,8 +158,12 @@ mod tests {
     fn stuffed(portions: &[&[u8]]) -> Vec<u8> {
         let mut stuffer = DotStuffer::default();
         let mut wire = Vec::new();
-        for portion in portions {
-            stuffer.push(portion, &mut wire);
+        for (at, portion) in portions.iter().enumerate() {
+            if at % 2 == 0 {
+                stuffer.push(portion, &mut wire);
+            } else {
+                wire.append(&mut stuffer.stuffed(portion.to_vec()));
+            }
         }
         stuffer.finish(&mut wire);
         wire
@@ -183,6 +209,8 @@ mod tests {
                 expected.extend_from_slice(b"\r\n");
             }
             let mut wire = stuffed(&[&content]);
+            let (head, tail) = content.split_at(content.len() / 3);
+            prop_assert_eq!(&stuffed(&[head, tail]), &wire);
             let end = wire.len();
             wire.extend_from_slice(b"QUIT\r\n");
             let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(wire.len())).collect();

@@ -84,6 +84,8 @@ pub struct Extractor {
     /// Those that are open, outermost first.
     multiparts: Vec<Multipart>,
     transfer: TransferDecoder,
+    /// Room for what it decodes, used again and again.
+    decoded: Vec<u8>,
     leaf: Leaf,
     /// The mail's own header was told.
     has_header: bool,
@@ -139,6 +141,7 @@ impl Default for Extractor {
             place: Place::Header { in_line: false },
             multiparts: Vec::new(),
             transfer: TransferDecoder::default(),
+            decoded: Vec::new(),
             leaf: Leaf::Dropped,
             has_header: false,
             has_text: false,
@@ -403,9 +406,9 @@ impl Extractor {
                 push_decoded(octets, &mut self.leaf, &mut self.html, sink);
             }
             (_, transfer) => {
-                let mut decoded = Vec::with_capacity(octets.len());
-                transfer.push(octets, &mut decoded);
-                push_decoded(&decoded, &mut self.leaf, &mut self.html, sink);
+                self.decoded.clear();
+                transfer.push(octets, &mut self.decoded);
+                push_decoded(&self.decoded, &mut self.leaf, &mut self.html, sink);
             }
         }
     }

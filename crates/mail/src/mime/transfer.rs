@@ -6,6 +6,7 @@ use crate::limits::PADDING_OCTETS_MAX;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64_simd::STANDARD_NO_PAD;
 use memchr::{memchr2, memchr3};
 
 /// How a part's octets travelled.
@@ -71,15 +72,27 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Base64 {
     /// Encoded octets without their line ends, fewer than four of the alphabet after each `push`.
     held: Vec<u8>,
+    /// How long the last line was: most are as long as the one before.
+    line_octets: usize,
 }
 
 impl Base64 {
     /// Decodes all whole groups of four.
     pub fn push(&mut self, encoded: &[u8], decoded: &mut Vec<u8>) {
         let mut rest = encoded;
-        while let Some(at) = memchr2(b'\n', b'\r', rest) {
+        loop {
+            // Should there be a line end before this one, it is found to be none of the alphabet.
+            if let Some((line, [b'\r', b'\n', after @ ..])) = rest.split_at_checked(self.line_octets) {
+                self.held.extend_from_slice(line);
+                rest = after;
+                continue;
+            }
+            let Some(at) = memchr2(b'\n', b'\r', rest) else { break };
             let (line, end) = rest.split_at(at);
             self.held.extend_from_slice(line);
+            if at > 0 {
+                self.line_octets = at;
+            }
             rest = end.get(1..).unwrap_or_default();
         }
         self.held.extend_from_slice(rest);
@@ -122,7 +135,11 @@ impl Base64 {
 /// Appends what letters of the alphabet say. `false`, and nothing appended, when others are among them.
 fn decode_groups(letters: &[u8], decoded: &mut Vec<u8>) -> bool {
     let before = decoded.len();
-    let good = BASE64.decode_vec(letters, decoded).is_ok();
+    let good = if letters.len().is_multiple_of(4) {
+        STANDARD_NO_PAD.decode_append(letters, decoded).is_ok()
+    } else {
+        BASE64.decode_vec(letters, decoded).is_ok()
+    };
     if !good {
         decoded.truncate(before);
     }
