@@ -309,7 +309,9 @@ impl Driver {
     fn close(&mut self, link: LinkId) {
         self.trace(|trace, now| trace.link_event(now, link, "closed by the modem"));
         let Some(at) = self.lines.iter().position(|(id, _)| *id == link) else { return };
-        if let (_, Line::Standing(standing)) = self.lines.swap_remove(at) {
+        if let (_, Line::Standing(mut standing)) = self.lines.swap_remove(at) {
+            // Now, if it can be: the program may end before the task has had its turn.
+            standing.send_now();
             tokio::spawn(standing.close());
         }
     }

@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -143,6 +143,11 @@ impl Link {
         self.unsent = Vec::new();
         self.sent = 0;
         Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    /// Sends what the network takes without waiting. What it does not take, or why, is seen when the link is used next.
+    pub fn send_now(&mut self) {
+        let _ = self.poll_send(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Ends the link at once; what is not sent yet never is.

@@ -96,9 +96,6 @@ impl Outgoing {
                     OnLink::Lost(error) => tracing::debug!(%error, "a server was lost"),
                 }
             }
-            if running.machine().is_accepted() {
-                finished = Some(Ok(()));
-            }
             let Some(outcome) = finished else { continue };
             if let (
                 Some(token),

@@ -103,8 +103,8 @@ enum State {
     Final,
     /// What the server had agreed to go on with was cancelled; the reply to that is awaited, whatever it is.
     Cancelled(Failure),
-    /// The outcome stands; the reply to QUIT is awaited.
-    Quit(Result<(), Failure>),
+    /// The message will not be sent; the reply to QUIT is awaited.
+    Quit(Failure),
     Ended,
 }
 
@@ -134,12 +134,6 @@ impl Client {
     #[must_use]
     pub fn waiting_for_the_verdict(self, verdict_wait: Duration) -> Self {
         Self { verdict_wait, ..self }
-    }
-
-    /// Whether the server has accepted the message: only the leave-taking is left.
-    #[must_use]
-    pub const fn is_accepted(&self) -> bool {
-        matches!(self.state, State::Quit(Ok(())))
     }
 
     /// Whether it has credentials to log in with.
@@ -210,7 +204,7 @@ impl Client {
             State::Auth(exchange) if reply.code == 334 => self.answer_challenge(exchange, &reply, now),
             State::Auth(exchange) if reply.code == 235 => match exchange.conclude() {
                 Ok(()) => self.begin_transaction(now),
-                Err(unproven) => self.finish(Err(BadChallenge::from(unproven).into()), now),
+                Err(unproven) => self.give_up(BadChallenge::from(unproven).into(), now),
             },
             State::Auth(exchange) => {
                 let reason = exchange.reason().map(|reason| self.confided.cut_from(reason));
@@ -218,7 +212,7 @@ impl Client {
                     Some(reason) => Failure::RefusedFor { reply, reason },
                     None => Failure::Refused { step, reply },
                 };
-                self.finish(Err(failure), now);
+                self.give_up(failure, now);
             }
             State::Envelope => self.on_envelope_reply(reply, now),
             State::EnvelopeRefused(failure) => self.on_refused_envelope_reply(failure, &reply, now),
@@ -227,10 +221,14 @@ impl Client {
                 Severity::Transient | Severity::Permanent => Failure::Refused { step, reply },
                 Severity::Positive | Severity::Intermediate => Failure::Malformed(step, Nonsense::TooEarly),
             })),
-            State::Final if reply.is_positive() => self.finish(Ok(()), now),
-            State::Cancelled(failure) => self.finish(Err(failure), now),
-            State::Quit(outcome) => self.end(outcome),
-            _ => self.finish(Err(Failure::Refused { step, reply }), now),
+            // Nothing that a server says after this can change it, so its reply to QUIT is not waited for.
+            State::Final if reply.is_positive() => {
+                self.say(&Command::Quit);
+                self.end(Ok(()));
+            }
+            State::Cancelled(failure) => self.give_up(failure, now),
+            State::Quit(failure) => self.end(Err(failure)),
+            _ => self.give_up(Failure::Refused { step, reply }, now),
         }
     }
 
@@ -240,7 +238,7 @@ impl Client {
             Security::Required | Security::WhenOffered if self.extensions.start_tls => {
                 self.enter(State::StartTls, now);
             }
-            Security::Required => self.finish(Err(Failure::TlsNotOffered), now),
+            Security::Required => self.give_up(Failure::TlsNotOffered, now),
             Security::WhenOffered | Security::AsOpened => self.after_security(now),
         }
     }
@@ -253,7 +251,7 @@ impl Client {
         let begun = self.order.policy.begin(offered, credentials, self.link, self.order.nonce.as_ref());
         let mut exchange = match begun {
             Ok(exchange) => exchange,
-            Err(no_log_in) => return self.finish(Err(no_log_in.into()), now),
+            Err(no_log_in) => return self.give_up(no_log_in.into(), now),
         };
         self.confided.tell(credentials.proof.secret());
         let auth = Command::auth(&mut exchange, AUTH_LINE_OCTETS_MAX);
@@ -284,11 +282,11 @@ impl Client {
     fn begin_transaction(&mut self, now: Instant) {
         let prepared = self.order.message.prepare(self.extensions.eight_bit_mime);
         if let Some(limit) = self.extensions.size_max.filter(|&limit| prepared.octets > limit) {
-            return self.finish(Err(Failure::TooLarge { octets: prepared.octets, limit }), now);
+            return self.give_up(Failure::TooLarge { octets: prepared.octets, limit }, now);
         }
         let utf8_offered = self.extensions.smtp_utf8;
         if !self.order.sender.is_ascii() && !utf8_offered {
-            return self.finish(Err(Failure::SenderNotCarried), now);
+            return self.give_up(Failure::SenderNotCarried, now);
         }
         let mut utf8 = !self.order.sender.is_ascii();
         let mut recipients = Vec::new();
@@ -301,7 +299,7 @@ impl Client {
                 None => {
                     let failure = Failure::BadRecipient { address, reply: None };
                     if self.order.bad_recipient == BadRecipient::Fail {
-                        return self.finish(Err(failure), now);
+                        return self.give_up(failure, now);
                     }
                     self.skip(failure);
                 }
@@ -387,7 +385,7 @@ impl Client {
         if self.envelope.unanswered() > 0 {
             self.enter(State::EnvelopeRefused(failure), now);
         } else {
-            self.finish(Err(failure), now);
+            self.give_up(failure, now);
         }
     }
 
@@ -410,8 +408,7 @@ impl Client {
         let mut content = Vec::with_capacity(CHUNK_OCTETS + CHUNK_OCTETS / 8);
         match self.order.message.next(&mut content) {
             Ok(more) => {
-                let mut wire = Vec::with_capacity(content.len() + 64);
-                stuffer.push(&content, &mut wire);
+                let mut wire = stuffer.stuffed(content);
                 self.deadline = Some(now + IDLE_MAX);
                 if !more {
                     std::mem::take(stuffer).finish(&mut wire);
@@ -431,16 +428,17 @@ impl Client {
         self.enter(State::Cancelled(failure), now);
     }
 
-    /// The outcome stands: takes leave of the server (RFC 5321 §4.1.1.10).
-    fn finish(&mut self, outcome: Result<(), Failure>, now: Instant) {
-        self.enter(State::Quit(outcome), now);
+    /// The message will not be sent: takes leave of the server (RFC 5321 §4.1.1.10).
+    fn give_up(&mut self, failure: Failure, now: Instant) {
+        self.enter(State::Quit(failure), now);
     }
 
     /// Ends without another word: by the outcome that stands already, or else by `failure`.
     fn break_off(&mut self, failure: Failure) {
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Quit(outcome) => self.end(outcome),
-            State::EnvelopeRefused(standing) | State::Cancelled(standing) => self.end(Err(standing)),
+            State::Quit(standing) | State::EnvelopeRefused(standing) | State::Cancelled(standing) => {
+                self.end(Err(standing));
+            }
             // Without its final dot, what was sent of the message is void: the dot must not follow the outcome.
             State::Body(_) | State::Final => self.end_by(Output::Abort, Err(failure)),
             _ => self.end(Err(failure)),

@@ -81,7 +81,6 @@ pub(crate) const GOOD_END: &str = "
     C+ .
     S: 250 taken
     C: QUIT
-    S: 221 bye
     close
     sent";
 

@@ -152,11 +152,9 @@ impl Modem {
         Ok(Letter { draft, sender, recipients })
     }
 
-    /// Drops the mail that is being sent, if one is; nothing of it is ever shown after this. A mail that the server has
-    /// accepted cannot be dropped any more: its outcome follows.
+    /// Drops the mail that is being sent, if one is; nothing of it is ever shown after this.
     pub(crate) fn stop_sending(&mut self) -> Option<()> {
-        let sending =
-            self.outbox.sending.take_if(|sending| !sending.client().is_some_and(Client::is_accepted))?;
+        let sending = self.outbox.sending.take()?;
         self.outputs.push_back(Output::Abort(sending.link));
         Some(())
     }
