@@ -19,6 +19,10 @@ pub(crate) struct Inbox {
     /// Survives every session.
     pub(crate) account: Option<Account>,
     pub(crate) session: Session,
+    /// The second that names the folder of the mail being saved.
+    pub(crate) folder_second: Instant,
+    /// Where the last mail was saved, and the second that its folder is named by.
+    pub(crate) last_folder: Option<(Letter, Instant)>,
     /// The mail saved last, for AT+POP3READ.
     pub(crate) last_saved: Option<Path>,
 }

@@ -29,7 +29,7 @@ pub const CONTEXTS_MAX: u32 = 16;
 pub const MAIL_OCTETS_MAX: u64 = 256 * 1024 * 1024;
 
 /// How many seconds ahead a free name for a mail's folder is sought: as many mails may be saved in one second.
-pub const MAIL_FOLDER_SECONDS_MAX: u64 = 10_000;
+pub const MAIL_FOLDER_AHEAD_MAX: Duration = Duration::from_secs(10_000);
 
 /// How much of a file is read at a time, and shown.
 pub const READ_OCTETS: usize = 8 * 1024;

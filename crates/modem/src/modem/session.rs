@@ -7,7 +7,7 @@ use crate::drive::{DriveError, Letter};
 use crate::inbox::outcome::{NETWORK_ERROR, SUCCESS, failure_words, not_saved_words, refusal_words};
 use crate::inbox::saving::{Form, NotSaved, Saving};
 use crate::inbox::{Open, Session, Text, header_line};
-use crate::limits::MAIL_FOLDER_SECONDS_MAX;
+use crate::limits::MAIL_FOLDER_AHEAD_MAX;
 use crate::route::{Call, Route, user_name};
 use crate::terminal::Code;
 use mail::limits::IDLE_MAX;
@@ -117,15 +117,20 @@ impl Modem {
     }
 
     /// The folder for a mail saved now: named by the time, or by the next second that no other is named by.
-    fn free_mail_folder(&self, now: Instant) -> Result<Name, NotSaved> {
+    fn free_mail_folder(&mut self, now: Instant) -> Result<Name, NotSaved> {
         let drive = self.files.location();
-        for second in 0..MAIL_FOLDER_SECONDS_MAX {
-            let digits = self.clock.digits(now + Duration::from_secs(second));
-            let Some(name) = digits.as_deref().and_then(Name::new) else { continue };
-            let path = [Name::new(MAIL_FOLDER), Some(name.clone())].into_iter().flatten().collect::<Vec<_>>();
-            if !self.files.exists(&Path { drive, names: path })? {
+        // When many mails come in a second, the seconds up to the last one's are not asked for again.
+        let last = self.inbox.last_folder.filter(|(on, _)| *on == drive);
+        let mut second = last.map_or(now, |(_, last)| now.max(last + Duration::from_secs(1)));
+        while second.since(now) < MAIL_FOLDER_AHEAD_MAX {
+            let digits = self.clock.digits(second);
+            let name = digits.as_deref().and_then(Name::new).ok_or(NotSaved::Drive(DriveError::Taken))?;
+            let names = Name::new(MAIL_FOLDER).into_iter().chain([name.clone()]).collect();
+            if !self.files.exists(&Path { drive, names })? {
+                self.inbox.folder_second = second;
                 return Ok(name);
             }
+            second = second + Duration::from_secs(1);
         }
         Err(NotSaved::Drive(DriveError::Taken))
     }
@@ -339,6 +344,7 @@ impl Modem {
         let letter = saving.letter();
         let parent = Name::new(MAIL_FOLDER).ok_or(NotSaved::Drive(DriveError::Broken))?;
         let (folder, name) = saving.finish(self.files.drive_mut(letter)?, &parent)?;
+        self.inbox.last_folder = Some((letter, self.inbox.folder_second));
         Ok(Path { drive: letter, names: vec![parent, folder, name] })
     }
 
