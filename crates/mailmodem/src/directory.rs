@@ -258,7 +258,6 @@ impl Ground {
 
     /// The folder that something lies in, and its entry there as it is on disk.
     fn locate(&self, path: &[Name]) -> Result<(Dir, Entry), DriveError> {
-        self.present()?;
         let (name, around) = path.split_last().ok_or(DriveError::NotFound)?;
         let folder = self.folder(around)?;
         let entry = self.find(&folder, name)?;
@@ -267,7 +266,6 @@ impl Ground {
 
     /// The folder for something new, and its name there, which is free.
     fn free<'a>(&self, path: &'a [Name]) -> Result<(Dir, &'a Name), DriveError> {
-        self.present()?;
         let (name, around) = path.split_last().ok_or(DriveError::Taken)?;
         let folder = self.folder(around)?;
         for spelling in self.spellings(&folder, name)? {

@@ -10,7 +10,7 @@ pub const DRIVE_ENTRIES_MAX: u64 = 1_000_000;
 pub const DRIVE_DEPTH_MAX: usize = 128;
 
 /// Size of what is read from a connection at once.
-pub const RECEIVED_OCTETS_MAX: usize = 16 * 1024;
+pub const RECEIVED_OCTETS_MAX: usize = 32 * 1024;
 
 /// How much may wait to be sent on a connection before no more is read from it.
 pub const UNSENT_OCTETS_MAX: usize = 256 * 1024;
@@ -99,6 +99,9 @@ pub const ESC_WAIT_MS: u16 = 50;
 
 /// How long the console lets a line have its outcome before it takes the next one.
 pub const PENDING_WAIT: Duration = Duration::from_secs(1);
+
+/// Most complete files of a mail that wait for the disk at once; the mail waits with them then.
+pub const UNSYNCED_FILES_MAX: usize = 16;
 
 /// Most octets of a staged file that are held before they are written.
 pub const STAGED_OCTETS_HELD_MAX: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use super::tree::{clear, reason, rename, sync};
 use super::{Amount, Ground};
-use crate::limits::STAGED_OCTETS_HELD_MAX;
+use crate::limits::{STAGED_OCTETS_HELD_MAX, UNSYNCED_FILES_MAX};
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, File, OpenOptions};
 use modem::drive::path::Name;
@@ -10,6 +10,8 @@ use modem::drive::{DriveError, StagedFile, Staging};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 /// How the names of stagings begin: no name on a drive begins with a dot.
 const PREFIX: &str = ".mailmodem-staging-";
@@ -25,6 +27,8 @@ pub(super) struct DirectoryStaging {
     name: String,
     aside: Dir,
     files: Vec<Staged>,
+    /// Has the files that are complete made durable, while others are written.
+    syncer: Option<Syncer>,
     /// The machine did not take something: what is staged is not what was written, and must not appear.
     is_spoilt: bool,
     /// What is counted as staged for it.
@@ -49,7 +53,7 @@ impl Written {
         if self.held.len() + octets.len() > STAGED_OCTETS_HELD_MAX {
             self.file.write_all(&self.held)?;
             self.held.clear();
-            if octets.len() > STAGED_OCTETS_HELD_MAX {
+            if octets.len() > STAGED_OCTETS_HELD_MAX / 2 {
                 return self.file.write_all(octets);
             }
         }
@@ -57,9 +61,31 @@ impl Written {
         Ok(())
     }
 
-    fn complete(mut self) -> io::Result<()> {
+    /// All of it is the system's.
+    fn end(mut self) -> io::Result<File> {
         self.file.write_all(&self.held)?;
-        self.file.sync_all()
+        Ok(self.file)
+    }
+}
+
+/// Waits for the disk, in a thread of its own, so that what is still coming need not.
+struct Syncer {
+    files: SyncSender<File>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Syncer {
+    fn start() -> io::Result<Self> {
+        let (files, complete) = sync_channel::<File>(UNSYNCED_FILES_MAX);
+        let sync = move || complete.into_iter().try_for_each(|file| file.sync_all());
+        Ok(Self { files, thread: thread::Builder::new().name("disk".to_owned()).spawn(sync)? })
+    }
+
+    fn finish(self) -> io::Result<()> {
+        drop(self.files);
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that waits for the disk failed")))
     }
 }
 
@@ -83,7 +109,15 @@ impl DirectoryStaging {
         account.staged = account.staged.plus(Amount::ENTRY);
         drop(account);
         let ground = Arc::clone(ground);
-        Ok(Self { ground, name, aside, files: Vec::new(), is_spoilt: false, amount: Amount::ENTRY })
+        Ok(Self {
+            ground,
+            name,
+            aside,
+            files: Vec::new(),
+            syncer: None,
+            is_spoilt: false,
+            amount: Amount::ENTRY,
+        })
     }
 
     /// Counts `more` as staged for this, if there is room.
@@ -104,9 +138,10 @@ impl DirectoryStaging {
 
     /// Makes what is staged durable where it is.
     fn complete_all(&mut self) -> Result<(), DriveError> {
-        let completed =
-            self.files.iter_mut().filter_map(|file| file.open.take()).try_for_each(Written::complete);
-        self.unspoilt(completed)?;
+        let mut open = self.files.iter_mut().filter_map(|file| file.open.take());
+        let written = open.try_for_each(|open| open.end()?.sync_all());
+        let synced = self.syncer.take().map_or(Ok(()), Syncer::finish);
+        self.unspoilt(written.and(synced))?;
         if self.is_spoilt { Err(DriveError::Broken) } else { Ok(()) }
     }
 
@@ -130,7 +165,6 @@ impl DirectoryStaging {
 
 impl Staging for DirectoryStaging {
     fn create(&mut self, name: &Name) -> Result<StagedFile, DriveError> {
-        self.ground.present()?;
         let key = self.ground.case.key(name);
         if self.files.iter().any(|taken| self.ground.case.key(&taken.name) == key) {
             return Err(DriveError::Taken);
@@ -166,7 +200,15 @@ impl Staging for DirectoryStaging {
     fn complete(&mut self, file: StagedFile) -> Result<(), DriveError> {
         self.ground.present()?;
         let open = self.files.get_mut(file.index()).and_then(|file| file.open.take());
-        let completed = open.ok_or(DriveError::NotFound)?.complete();
+        let completed = open.ok_or(DriveError::NotFound)?.end().and_then(|file| {
+            let syncer = match &mut self.syncer {
+                Some(syncer) => syncer,
+                none => none.insert(Syncer::start()?),
+            };
+            // A thread that has ended tells why when it is asked.
+            let _ = syncer.files.send(file);
+            Ok(())
+        });
         self.unspoilt(completed)
     }
 
