@@ -7,7 +7,7 @@ use crate::flags::{ConsoleFlags, NetworkKind};
 use crate::home::Home;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::network::{Network, Real, Sandbox, SharedUpstreams};
-use crate::port::{octets, screen};
+use crate::port::{octets, screen, stdio};
 use crate::queue::worker::Worker;
 use crate::queue::{Entrance, Queue};
 use crate::serve;
@@ -67,7 +67,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
         screen::run(&mut driver, &banner, home.history(), delivered, || home.drive_d(true)).await?;
     } else {
         drop(delivered);
-        octets::run(&mut driver, tokio::io::stdin(), tokio::io::stdout())
+        octets::run(&mut driver, stdio::input(), stdio::output())
             .await
             .context("the console's input or output failed")?;
     }

@@ -8,7 +8,7 @@ use crate::console::{calendar, nonce, open_trace};
 use crate::driver::Driver;
 use crate::home::Home;
 use crate::network::{Network, Real, Sandbox, SharedUpstreams};
-use crate::port::{Pty, Serial, Spec, Tcp, octets};
+use crate::port::{Pty, Serial, Spec, Tcp, octets, stdio};
 use crate::queue::{Entrance, Queue};
 use anyhow::Context as _;
 use modem::clock::Calendar;
@@ -64,7 +64,7 @@ pub async fn run(
             octets::serve(&mut power_on(), &mut port, stop).await;
         }
         Spec::Serial(serial) => octets::serve(&mut power_on(), &mut Serial::new(serial), stop).await,
-        Spec::Stdio => octets::run_until(&mut power_on(), tokio::io::stdin(), tokio::io::stdout(), stop)
+        Spec::Stdio => octets::run_until(&mut power_on(), stdio::input(), stdio::output(), stop)
             .await
             .context("standard input or output failed")?,
     }

@@ -8,6 +8,7 @@ mod pty;
 pub mod screen;
 mod serial;
 mod spec;
+pub(crate) mod stdio;
 mod tcp;
 mod tty;
 mod typist;
