@@ -171,11 +171,7 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
         let tls = match mode {
             TlsMode::Off => None,
             TlsMode::Implicit | TlsMode::Required | TlsMode::Opportunistic => {
-                let config = upstream.trust.config().map_err(|words| Obstacle {
-                    kind: ObstacleKind::Tls,
-                    words: format!("{called} cannot be known: {words}"),
-                })?;
-                Some(Tls::new(config, server, called.clone())?)
+                Some(Tls::new(upstream.trust.clone(), server, called.clone())?)
             }
         };
         let token = upstream

@@ -16,11 +16,10 @@ use mail::machine::ChannelBinding;
 use modem::modem::{Obstacle, ObstacleKind};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
 
 /// What the octets of `tls-exporter` are asked for by (RFC 9266 §2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
@@ -28,7 +27,8 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// TLS with one server.
 #[derive(Clone)]
 pub struct Tls {
-    config: Arc<ClientConfig>,
+    /// Looked up when a handshake begins: authorities that nobody asks for are not read.
+    trust: Trust,
     server: ServerName<'static>,
     /// The server and its port, for words.
     called: String,
@@ -60,16 +60,16 @@ impl fmt::Display for Handshake {
 }
 
 impl Tls {
-    /// TLS with `server`, a name or an address, by a configuration of [`Trust::config`]'s. Words of why there is none
-    /// begin with `called`, the server and its port.
+    /// TLS with `server`, a name or an address, whose certificate is to be trusted so. Words of why there is none begin
+    /// with `called`, the server and its port.
     ///
     /// # Errors
     /// No certificate can be for such a name.
-    pub fn new(config: Arc<ClientConfig>, server: &str, called: String) -> Result<Self, Obstacle> {
+    pub fn new(trust: Trust, server: &str, called: String) -> Result<Self, Obstacle> {
         let name = ServerName::try_from(server.to_owned());
         let server =
             name.map_err(|_| obstacle(format!("{called} has a name that no certificate can be for")))?;
-        Ok(Self { config, server, called })
+        Ok(Self { trust, server, called })
     }
 
     /// Speaks TLS on a stream. `from_first_octet`: nothing was said on it before. May be dropped, which ends the
@@ -82,10 +82,12 @@ impl Tls {
         stream: S,
         from_first_octet: bool,
     ) -> Result<(TlsStream<S>, Handshake), Obstacle> {
-        let connector = TlsConnector::from(Arc::clone(&self.config));
-        let stream = connector.connect(self.server.clone(), stream).await.map_err(|error| {
-            obstacle(format!("{} {}", self.called, handshake_words(&error, from_first_octet)))
-        })?;
+        let config = self.trust.config();
+        let config = config.map_err(|words| obstacle(format!("{} cannot be known: {words}", self.called)))?;
+        let stream =
+            TlsConnector::from(config).connect(self.server.clone(), stream).await.map_err(|error| {
+                obstacle(format!("{} {}", self.called, handshake_words(&error, from_first_octet)))
+            })?;
         let (_, connection) = stream.get_ref();
         let version = connection.protocol_version();
         // RFC 9266 §3: with TLS 1.2 it is unique only with an extension that cannot be asked for here.
