@@ -9,7 +9,10 @@ use mailmodem::{check, console, generate, play, provider, queue, serve, upstream
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
-use tracing_subscriber::{EnvFilter, reload};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
@@ -75,38 +78,29 @@ fn print(page: &[u8]) -> anyhow::Result<()> {
 /// The log goes to standard error: what the modem says has standard output to itself. What is returned sets another
 /// level.
 fn begin_log(logging: Logging, verbose: u8) -> Box<dyn Fn(Level) + Send> {
-    let (log, filter_now) =
-        (tracing_subscriber::fmt().with_writer(io::stderr), filter(logging.level, verbose));
-    let report = |error: Option<reload::Error>| {
-        if let Some(error) = error {
+    let (filter_now, handle) = reload::Layer::new(filter(logging.level, verbose));
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = match logging.format {
+        Format::Human => log.with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Json => log.json().boxed(),
+    };
+    tracing_subscriber::registry().with(log.with_filter(filter_now)).init();
+    Box::new(move |level| {
+        if let Err(error) = handle.reload(filter(level, verbose)) {
             tracing::error!(%error, "the log's level could not be changed");
         }
-    };
-    match logging.format {
-        Format::Human => {
-            let log = log.with_ansi(io::stderr().is_terminal());
-            let log = log.with_env_filter(filter_now).with_filter_reloading();
-            let handle = log.reload_handle();
-            log.init();
-            Box::new(move |level| report(handle.reload(filter(level, verbose)).err()))
-        }
-        Format::Json => {
-            let log = log.json().with_env_filter(filter_now).with_filter_reloading();
-            let handle = log.reload_handle();
-            log.init();
-            Box::new(move |level| report(handle.reload(filter(level, verbose)).err()))
-        }
-    }
+    })
 }
 
 /// RUST_LOG is heard first.
-fn filter(level: Level, verbose: u8) -> EnvFilter {
+fn filter(level: Level, verbose: u8) -> Targets {
     let level = match verbose.saturating_add(level as u8) {
-        0 => "error",
-        1 => "warn",
-        2 => "info",
-        3 => "debug",
-        _ => "trace",
+        0 => LevelFilter::ERROR,
+        1 => LevelFilter::WARN,
+        2 => LevelFilter::INFO,
+        3 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
     };
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level))
+    let told = std::env::var("RUST_LOG").ok().and_then(|told| told.parse().ok());
+    told.unwrap_or_else(|| Targets::new().with_default(level))
 }
