@@ -48,12 +48,13 @@ fn main() {
 }
 
 async fn measure(lines: usize, port: &str) {
+    let network = scene::network();
     let before = resident_octets();
     let mut hosts = Vec::with_capacity(if port == "memory" { lines } else { 0 });
     for _ in 0..lines {
         match port {
-            "memory" => hosts.push(line_in_memory().await),
-            _ => line_on_tcp().await,
+            "memory" => hosts.push(line_in_memory(&network).await),
+            _ => line_on_tcp(&network).await,
         }
     }
     let per_line = (resident_octets() - before) / lines;
@@ -63,17 +64,18 @@ async fn measure(lines: usize, port: &str) {
     println!("{lines:>6} lines, {port:<6}: {per_line:>6} octets each, {share:.2} % of a processor");
 }
 
-fn driver() -> Driver {
+fn driver(network: &Network) -> Driver {
     let drive = Box::new(MemoryDrive::new(NameCase::Told, 1_000_000));
-    Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, Network::Real, None)
+    Driver::power_on(Settings::default(), drive, None, Calendar::UNSET, network.clone(), None)
 }
 
 /// A line whose terminal stays; what its streams take counts too.
-async fn line_in_memory() -> DuplexStream {
+async fn line_in_memory(network: &Network) -> DuplexStream {
     let (mut host, port) = tokio::io::duplex(DUPLEX_OCTETS);
+    let mut driver = driver(network);
     tokio::spawn(async move {
         let (from, to) = tokio::io::split(port);
-        octets::run(&mut driver(), from, to).await.unwrap();
+        octets::run(&mut driver, from, to).await.unwrap();
     });
     host.write_all(b"AT\r").await.unwrap();
     host.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
@@ -81,10 +83,11 @@ async fn line_in_memory() -> DuplexStream {
 }
 
 /// A line that listens; its terminal has left.
-async fn line_on_tcp() {
+async fn line_on_tcp(network: &Network) {
     let mut port = Tcp::listen("127.0.0.1:0").await.unwrap();
     let address = port.address().unwrap();
-    tokio::spawn(async move { octets::serve(&mut driver(), &mut port, pending()).await });
+    let mut driver = driver(network);
+    tokio::spawn(async move { octets::serve(&mut driver, &mut port, pending()).await });
     let mut host = TcpStream::connect(address).await.unwrap();
     host.write_all(b"AT\r").await.unwrap();
     host.read_exact(&mut [0; ANSWER.len()]).await.unwrap();

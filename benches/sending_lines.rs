@@ -9,7 +9,12 @@
 //! Not here: how long it may take. That is printed, and depends on the machine; what must be right is that every mail
 //! arrives.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a figure that cannot be taken is none")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a figure that cannot be taken is none"
+)]
 
 use mail::sasl::server::Claim;
 use mail::smtp::command::Path as Mailbox;
@@ -32,10 +37,8 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpListener;
 
-/// How many modems send at once, a mail each.
-const MODEMS: usize = 200;
-/// Sizes of what is attached.
-const ATTACHMENTS_OCTETS: [u64; 2] = [100_000, 1_000_000];
+/// How many modems send at once, a mail each, and the size of what is attached.
+const ROWS: [(usize, u64); 3] = [(200, 100_000), (200, 1_000_000), (1_000, 100_000)];
 /// Of a port in memory, how much is on the way at most.
 const DUPLEX_OCTETS: usize = 256;
 /// What a mail has besides its attachment is headers and a line of text.
@@ -49,8 +52,14 @@ type Arrived = Arc<Mutex<Vec<u64>>>;
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     if let Ok(task) = std::env::var(TASK) {
-        let (octets, port) = task.split_once(' ').unwrap();
-        return runtime.block_on(send_all(octets.parse().unwrap(), port.parse().unwrap()));
+        let [modems, octets, port] = task.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("no task: {task}")
+        };
+        return runtime.block_on(send_all(
+            modems.parse().unwrap(),
+            octets.parse().unwrap(),
+            port.parse().unwrap(),
+        ));
     }
     let arrived = Arrived::default();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -59,10 +68,10 @@ fn main() {
 
     println!("mails  attachment       octets  seconds  mails/s  peak kB");
     let mut around = BTreeSet::new();
-    for attachment in ATTACHMENTS_OCTETS {
+    for (modems, attachment) in ROWS {
         // Memory once taken stays the peak: each row needs a process of its own.
         let mut child = Command::new(std::env::current_exe().unwrap());
-        child.env(TASK, format!("{attachment} {port}")).stderr(Stdio::inherit());
+        child.env(TASK, format!("{modems} {attachment} {port}")).stderr(Stdio::inherit());
         let output = child.output().unwrap();
         assert!(output.status.success(), "not every modem sent its mail");
         let told = String::from_utf8(output.stdout).unwrap();
@@ -70,7 +79,7 @@ fn main() {
         let seconds: f64 = seconds.parse().unwrap();
 
         let mails = std::mem::take(&mut *arrived.lock().unwrap());
-        assert_eq!(mails.len(), MODEMS, "mails that arrived");
+        assert_eq!(mails.len(), modems, "mails that arrived");
         let count = f64::from(u32::try_from(mails.len()).unwrap());
         println!(
             "{:>5}  {attachment:>10}  {:>11}  {seconds:>7.2}  {:>7.0}  {peak_kb:>7}",
@@ -92,14 +101,15 @@ const fn base64_octets(attachment: u64) -> u64 {
 
 /// Has every modem send its mail, and prints how long it took all of them, in seconds, and the most memory that stood,
 /// in kB.
-async fn send_all(attachment: u64, port: u16) {
+async fn send_all(modems: usize, attachment: u64, port: u16) {
     let directory = tempfile::tempdir().unwrap();
+    let network = scene::network();
     let mut hosts = Vec::new();
-    for number in 0..MODEMS {
+    for number in 0..modems {
         let drive = directory.path().join(number.to_string());
         fs::create_dir_all(drive.join("Picture")).unwrap();
         File::create_new(drive.join("Picture/a.jpg")).unwrap().set_len(attachment).unwrap();
-        hosts.push(prepare(&drive, number, port).await);
+        hosts.push(prepare(&network, &drive, number, port).await);
     }
     let start = Instant::now();
     let sendings: Vec<_> = hosts.into_iter().map(|host| tokio::spawn(send(host))).collect();
@@ -110,12 +120,12 @@ async fn send_all(attachment: u64, port: u16) {
 }
 
 /// A modem whose mail is ready to go, from its port's other side.
-async fn prepare(drive: &Path, number: usize, port: u16) -> DuplexStream {
+async fn prepare(network: &Network, drive: &Path, number: usize, port: u16) -> DuplexStream {
     let (mut host, near) = tokio::io::duplex(DUPLEX_OCTETS);
     let drive = Box::new(DirectoryDrive::open(drive, Letter::C.name_case(), u64::MAX).unwrap());
     let settings = Settings { nonce: u64::MAX - number as u64, ..Settings::default() };
     let calendar = Calendar { unix_s: 1_265_076_000, zone_quarters: 32 };
-    let mut driver = Driver::power_on(settings, drive, None, calendar, Network::Real, None);
+    let mut driver = Driver::power_on(settings, drive, None, calendar, network.clone(), None);
     tokio::spawn(async move {
         let (from, to) = tokio::io::split(near);
         octets::run(&mut driver, from, to).await.unwrap();
