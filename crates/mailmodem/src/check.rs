@@ -196,11 +196,12 @@ async fn fetch(upstream: &Upstream, call: &Call) -> anyhow::Result<()> {
                     return Ok(());
                 }
                 OnLink::Event(Pop3Event::Ended(failure)) => {
-                    if obstacle.is_some() {
+                    // Those words have the name already.
+                    if let Some(words) = obstacle {
                         tell_certificate(upstream, call).await;
+                        bail!("{words}");
                     }
-                    let words = obstacle.unwrap_or_else(|| failure.to_string());
-                    bail!("{server}:{port} {words}");
+                    bail!("{server}:{port} {failure}");
                 }
                 OnLink::Event(_) => {}
             }
