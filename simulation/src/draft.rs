@@ -32,7 +32,7 @@ impl Draft {
     pub fn note(&mut self, answered: &Answered) {
         let line = String::from_utf8_lossy(&answered.line).into_owned();
         let upper = line.to_ascii_uppercase();
-        if upper.contains("CRESET") || upper.contains("CPOF") {
+        if upper.contains("+CRESET") || upper.contains("+CPOF") {
             *self = Self { is_unknown: !answered.is_ok, ..Self::default() };
             return;
         }
