@@ -73,10 +73,12 @@ pub fn bare(address: &str) -> &str {
     address.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(address)
 }
 
-/// Whether an address stands in a header section, not as a part of another.
+/// Whether an address stands in a header section, not as a part of another: neither before nor behind it is what an
+/// address may consist of (RFC 5322 §3.2.3, atext).
 fn names(header: &[u8], address: &str) -> bool {
-    let is_inside =
-        |octet: Option<&u8>| octet.is_some_and(|o| o.is_ascii_alphanumeric() || b".+-_@".contains(o));
+    let is_inside = |octet: Option<&u8>| {
+        octet.is_some_and(|o| o.is_ascii_alphanumeric() || b".@!#$%&'*+-/=?^_`{|}~".contains(o))
+    };
     let starts = header.windows(address.len()).enumerate();
     let mut starts =
         starts.filter(|(_, part)| part.eq_ignore_ascii_case(address.as_bytes())).map(|(at, _)| at);
