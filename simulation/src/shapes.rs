@@ -88,6 +88,11 @@ const ERRORS: &[(&str, &str)] = &[
 /// The answer is not as it must be.
 pub fn check(answered: &Answered) -> Result<(), Wrong> {
     let line = std::str::from_utf8(&answered.line).unwrap_or_default().to_ascii_uppercase();
+    // Spaces may stand before what is behind a command's name (commands.md §1).
+    let name_end = line.find(' ').unwrap_or(line.len());
+    let (name, rest) = line.split_at(name_end);
+    let is_name = name.bytes().all(|octet| octet == b'+' || octet.is_ascii_alphanumeric());
+    let line = if is_name { format!("{name}{}", rest.trim_start()) } else { line };
     let line = line.as_str();
     // Several commands, or basic ones out of which noise has made others.
     let is_known = line.starts_with("AT+") || ["ATI", "ATE0", "ATE1"].contains(&line);
