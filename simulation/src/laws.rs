@@ -335,7 +335,7 @@ impl Laws {
                 Sending { link, composed: (draft, files), is_partly_refused: false, network_left: false }
             });
         }
-        if (upper.contains("CFUN") || upper.contains("COPS"))
+        if (upper.contains("+CFUN") || upper.contains("+COPS"))
             && let Some(sending) = &mut self.sending
         {
             sending.network_left = true;
