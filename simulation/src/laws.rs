@@ -387,7 +387,9 @@ impl Laws {
         if answered.is_ok && (is_execution(&upper, "+CRESET") || is_execution(&upper, "+CPOF")) {
             self.forgotten.extend(self.sending.take().map(|sending| sending.link));
             self.due = Due { boot: true, ..Due::default() };
-            self.getting = None;
+            // One that was whole already stays, and nobody will be told.
+            self.may_be_saved |= self.getting.take().is_some();
+            self.stopped_form = None;
             self.session = None;
             self.last_saved = None;
         }
