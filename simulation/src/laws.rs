@@ -633,11 +633,14 @@ impl Laws {
             || is_trouble(Place::SmtpUser, &draft.user)
             || is_trouble(Place::Sender, &draft.sender)
             || draft.recipients.values().any(|address| {
-                let is_whole = bare(address).split_once('@').is_some_and(|(local, domain)| {
-                    !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+                // Words between dots (RFC 5321 §4.1.2); a plus sign is none of a domain's.
+                let is_plain = bare(address).split_once('@').is_some_and(|(local, domain)| {
+                    let is_word = |word: &str| {
+                        !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_alphanumeric())
+                    };
+                    local.replace('+', "").split('.').all(is_word) && domain.split('.').all(is_word)
                 });
-                let is_odd = |octet: u8| !octet.is_ascii_alphanumeric() && !b"@.+<>".contains(&octet);
-                !is_whole || address.bytes().any(is_odd) || trouble::find(Place::Recipient, address).is_some()
+                !is_plain || trouble::find(Place::Recipient, address).is_some()
             });
         if has_cause { Ok(()) } else { Err(format!("{words} without a cause")) }
     }
