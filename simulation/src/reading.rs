@@ -93,6 +93,15 @@ enum Raw {
     Known(Vec<u8>, Option<usize>),
 }
 
+/// A STOP that was taken before what was typed ahead of it.
+#[derive(Debug)]
+struct GonePast {
+    /// Its line end.
+    end: Option<u8>,
+    /// What was typed ahead behind it.
+    behind: VecDeque<u8>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Lost {
     lines: usize,
@@ -112,7 +121,8 @@ pub struct Reading {
     /// Lost lines that are still to be answered.
     lost_lines: usize,
     last_line: Vec<u8>,
-    went_past: Option<u8>,
+    /// STOPs that were taken before what was typed ahead of them, the last first.
+    gone_past: Vec<GonePast>,
     has_started: bool,
     /// Octets have reached the modem that are not told here yet, and what is shown may be about them.
     pub is_more_to_come: bool,
@@ -146,7 +156,7 @@ impl Default for Reading {
             lost: None,
             lost_lines: 0,
             last_line: Vec::new(),
-            went_past: None,
+            gone_past: Vec::new(),
             has_started: false,
             is_more_to_come: false,
         }
@@ -213,6 +223,8 @@ impl Reading {
                         if let Some(line) = self.take(octet)? {
                             return Ok(Some(Happened::Begun(line)));
                         }
+                    } else if self.comes_up_to_stop() {
+                        // What is behind it is next.
                     } else if self.lost_lines > 0 {
                         self.lost_lines -= 1;
                         self.mode = Mode::Answer(Pending::default());
@@ -222,33 +234,28 @@ impl Reading {
                             self.editor.spoil();
                         }
                     } else {
-                        self.apply_went_past();
                         return Ok(None);
                     }
                 }
                 Mode::Answer(_) => match self.answer()? {
                     Some(answered) => return Ok(Some(Happened::Answered(answered))),
-                    None if matches!(self.mode, Mode::Answer(_)) => {
-                        self.apply_went_past();
+                    None if matches!(self.mode, Mode::Answer(_)) && !self.comes_up_to_stop() => {
                         return Ok(None);
                     }
                     None => {}
                 },
                 Mode::Text { is_too_long, .. } => {
-                    let Some(octet) = self.arrived.pop_front() else {
+                    if let Some(octet) = self.arrived.pop_front() {
+                        self.take_text(octet)?;
+                    } else if self.gone_past.is_empty() && self.lost.take().is_some() {
                         // Its end is among what was lost.
-                        if self.lost.take().is_some() {
-                            *is_too_long = true;
-                            continue;
-                        }
-                        self.apply_went_past();
+                        *is_too_long = true;
+                    } else if !self.comes_up_to_stop() {
                         return Ok(None);
-                    };
-                    self.take_text(octet)?;
+                    }
                 }
                 Mode::Octets { .. } => {
-                    if !self.take_file() {
-                        self.apply_went_past();
+                    if !self.take_file() && !self.comes_up_to_stop() {
                         return Ok(None);
                     }
                 }
@@ -256,10 +263,38 @@ impl Reading {
         }
     }
 
-    fn apply_went_past(&mut self) {
-        if let Some(end) = self.went_past.take() {
+    /// All that was typed ahead of a STOP is read: what stood behind it follows. False: there was none.
+    fn comes_up_to_stop(&mut self) -> bool {
+        let Some(GonePast { end, behind }) = self.gone_past.pop() else { return false };
+        if let Some(end) = end {
             self.editor.line_went_past(end);
         }
+        self.arrived.extend(behind);
+        true
+    }
+
+    /// Takes a STOP out of what was typed ahead, if the line that it stops became pending only after it was typed: what
+    /// was typed ahead counts as typed when the line before it is answered. Its echo and its OK tell, which stand before
+    /// the echo of what was typed ahead of it.
+    fn stop_typed_ahead(&mut self, pending: &[u8]) -> Option<Vec<u8>> {
+        let stop = stop_of(pending).filter(|_| self.echo != Some(false))?;
+        let arrived: Vec<u8> = self.arrived.iter().copied().collect();
+        let mut start = 0;
+        for line in arrived.split_inclusive(|octet| b"\r\n".contains(octet)) {
+            let end = start + line.len();
+            if line.len() > stop.len() && line.trim_ascii().eq_ignore_ascii_case(stop) {
+                let expected = line.iter().chain(b"\r\nOK\r\n");
+                let is_taken = self.shown.iter().take(expected.clone().count()).eq(expected);
+                return is_taken.then(|| {
+                    let behind = self.arrived.split_off(end);
+                    self.arrived.truncate(start);
+                    self.gone_past.push(GonePast { end: line.last().copied(), behind });
+                    line.to_vec()
+                });
+            }
+            start = end;
+        }
+        None
     }
 
     /// A line that is not answered at once, and nothing that has no place: to be asked when the modem wants nothing more.
@@ -325,6 +360,14 @@ impl Reading {
             Mode::Answer(pending) => Some(&pending.answered.line),
             _ => None,
         }
+    }
+
+    /// Whether `words`, in capitals, stand in what was typed ahead and is not read yet.
+    #[must_use]
+    pub fn is_typed_ahead(&self, words: &str) -> bool {
+        let behind = self.gone_past.iter().rev().flat_map(|past| &past.behind);
+        let octets: Vec<u8> = self.arrived.iter().chain(behind).copied().collect();
+        String::from_utf8_lossy(&octets).to_ascii_uppercase().contains(words)
     }
 
     /// Whether the prompt for a text is shown.
@@ -415,6 +458,7 @@ impl Reading {
             // It may be the answer to a line that has arrived, if that line is not echoed.
             let is_answered = !self.arrived.is_empty()
                 || self.is_more_to_come
+                || !self.gone_past.is_empty()
                 || self.lost.is_some()
                 || self.lost_lines > 0;
             let is_echoed =
@@ -438,7 +482,11 @@ impl Reading {
 
     /// Whether something stands there that [`Self::unsolicited`] could not read to its end.
     fn is_cut_unsolicited(&self) -> bool {
-        self.arrived.is_empty() && !self.shown.is_empty() && self.lost.is_none() && self.lost_lines == 0
+        self.arrived.is_empty()
+            && self.gone_past.is_empty()
+            && !self.shown.is_empty()
+            && self.lost.is_none()
+            && self.lost_lines == 0
     }
 
     /// The line that begins behind so many shown octets, if it is whole.
@@ -569,15 +617,22 @@ impl Reading {
             self.power_off();
             return Ok(answered);
         }
-        if let Some(stop) = stop {
-            if is_ok {
-                return Err("a stopped command ends with OK".to_owned());
+        if stop.is_some() && is_ok {
+            return Err("a stopped command ends with OK".to_owned());
+        }
+        let stop = match stop {
+            Some(stop) => {
+                self.gone_past.push(GonePast { end: stop.last().copied(), behind: VecDeque::new() });
+                Some(stop)
             }
+            None if is_ok => None,
+            None => self.stop_typed_ahead(&answered.line),
+        };
+        if let Some(stop) = stop {
             answered.is_stopped = true;
             for &octet in &stop {
                 self.echo(octet)?;
             }
-            self.went_past = stop.last().copied();
             let line = stop.trim_ascii().to_vec();
             let stopping = Answered { line, is_stop: true, ..Answered::default() };
             self.mode = Mode::Answer(Pending { answered: stopping, ..Pending::default() });
@@ -609,7 +664,7 @@ impl Reading {
 
     /// Takes octets of a file. False: there are no more for now.
     fn take_file(&mut self) -> bool {
-        let is_last = self.arrived.is_empty() && !self.is_more_to_come;
+        let is_last = self.arrived.is_empty() && self.gone_past.is_empty() && !self.is_more_to_come;
         let Mode::Octets { pending, left } = &mut self.mode else { return false };
         // Its time is over, or it cannot be written; or it is whole.
         let is_answered = is_last && self.shown.iter().take(2).eq(b"\r\n");
