@@ -735,6 +735,10 @@ impl Laws {
                 return Err(format!("a mail is shown in {letter}/Email/{untold:?} that was never told of"));
             }
         }
+        // What has not appeared by now never will, unless it is on a card that is out.
+        if self.getting.is_none() && ground.d.space().is_ok() {
+            self.may_be_saved = false;
+        }
         Ok(())
     }
 
