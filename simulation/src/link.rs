@@ -250,12 +250,15 @@ impl Link {
         !self.is_liar && !self.up.is_altered && !self.down.is_altered
     }
 
-    /// Whether the provider's reply to the final dot has reached the modem as it was said.
+    /// Whether the provider's reply to the final dot has reached the modem as it was said: to the modem's, that is, and not
+    /// to one that the wire to the provider has slipped in before.
     #[must_use]
     pub fn has_heard_reply(&self) -> bool {
         !self.is_liar
             && !self.down.is_altered
-            && self.said_at_reply.is_some_and(|end| self.received.len() >= end)
+            && self.said_at_reply.is_some_and(|end| {
+                self.received.len() >= end && self.dot_at.is_some_and(|before| before < end)
+            })
     }
 
     /// Whether a whole positive reply has come since the final dot was transmitted.
