@@ -585,6 +585,10 @@ impl Reading {
         let starts_with = |prompt: &[u8]| self.shown.iter().take(prompt.len()).eq(prompt);
         if line.contains("+SMTPBODY") && starts_with(b"\r\n>> ") {
             self.shown.drain(..5);
+            // The text is echoed or not by what the same line has said before.
+            if has_basic_commands(&pending.answered.line) {
+                self.echo = None;
+            }
             self.mode = Mode::Text { pending: std::mem::take(pending), text: Vec::new(), is_too_long: false };
             return true;
         }
