@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails, as it should")]
 
+use mail::limits::IDLE_MAX;
 use mail::mime::header::Mailbox;
 use mail::sasl::Credentials;
 use mail::smtp::client::{BadRecipient, Prepared, Submission, Unreadable};
@@ -74,6 +75,13 @@ impl Authority {
     fn trust(&self) -> Trust {
         Trust::Authorities(vec![self.certificate.clone()])
     }
+}
+
+/// A server with a certificate that nobody else signed.
+fn server_that_signs_itself() -> ServerTls {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    server_tls(&params.self_signed(&key).unwrap().pem(), &key)
 }
 
 fn server_tls(certificate: &str, key: &KeyPair) -> ServerTls {
@@ -217,6 +225,7 @@ async fn every_bad_certificate_has_its_own_words() {
         (authority.good_server(), Authority::named("another").trust(), "an authority that is not known here"),
         (authority.good_server(), Authority::new().trust(), "did not sign"),
         (authority.good_server(), Trust::System, "an authority that is not known here"),
+        (server_that_signs_itself(), authority.trust(), "an authority that is not known here"),
         (authority.its_own(), authority.trust(), "an authority's own, as self-signed ones are"),
         (authority.good_server(), Trust::Pins(vec![Pin([0; 32])]), "which is not pinned"),
     ] {
@@ -287,6 +296,23 @@ async fn a_server_that_ends_the_handshake_is_told_so() {
     });
     let told = reason(upstream(port, TlsMode::Implicit, Trust::System)).await;
     assert!(told.contains("handshake"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_in_the_handshake_is_given_up_by_the_modems_timer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut streams = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            streams.push(stream);
+        }
+    });
+    let mut driver = modem(vec![upstream(port, TlsMode::Implicit, Trust::System)]);
+    let begun = tokio::time::Instant::now();
+    let shown = run(&mut driver, MAIL).await;
+    assert!(shown.ends_with("\r\n+SMTP: NETWORK ERROR\r\n\r\nERROR\r\n"), "{shown}");
+    assert_eq!(begun.elapsed(), IDLE_MAX);
 }
 
 #[tokio::test]
