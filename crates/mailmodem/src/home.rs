@@ -187,3 +187,23 @@ fn add_pictures(drive: &mut DirectoryDrive) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// Mails are on the drives and in the Maildirs.
+    #[test]
+    fn what_is_made_is_its_owners_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(parent.path().join("modem"))).unwrap();
+        home.drive_c(DRIVE_OCTETS_MAX).unwrap();
+        home.drive_d(true).unwrap();
+        home.maildirs(|_| {}).unwrap();
+        for directory in [home.path().to_owned(), home.path().join("drive-c"), home.card(), home.mail()] {
+            let mode = std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o700, "{}", directory.display());
+        }
+    }
+}
