@@ -3,6 +3,7 @@
 //!
 //! Deliberately not here: sockets, directories, real time. Whoever plays a dialogue brings its text.
 
+pub mod limits;
 pub mod play;
 pub mod script;
 pub mod world;

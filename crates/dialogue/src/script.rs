@@ -1,5 +1,6 @@
 //! A dialogue's text, taken apart. How it is written: `dialogues/README.md`.
 
+use crate::limits::{FILE_OCTETS_MAX, TEXT_OCTETS_MAX};
 use std::time::Duration;
 
 /// A step, and the line of the text it stands on, from 1.
@@ -193,7 +194,7 @@ fn path_and_content(text: &str) -> Option<(String, Content)> {
     let content = content.trim();
     let content = match content.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(text) => Content::Text(octets(text).ok()?),
-        None => Content::Octets(content.parse().ok()?),
+        None => Content::Octets(content.parse().ok().filter(|octets| *octets <= FILE_OCTETS_MAX)?),
     };
     Some((unescaped(path)?, content))
 }
@@ -231,21 +232,40 @@ fn octets(text: &str) -> Result<Vec<u8>, String> {
                 let (what, times) =
                     escape.get(1..end).and_then(|s| s.rsplit_once('*')).ok_or("no * in \\{…}")?;
                 let times: usize = times.parse().map_err(|_| "no number behind the * in \\{…}")?;
+                if times.saturating_mul(what.len().max(1)) > TEXT_OCTETS_MAX {
+                    return Err(too_long());
+                }
                 let times = (1..=times).map(|time| octets(&what.replace('#', &time.to_string())));
                 (times.collect::<Result<Vec<_>, _>>()?.concat(), end + 1)
             }
             _ => return Err(format!("unknown escape: \\{escape}")),
         };
         all.extend(octet);
+        if all.len() > TEXT_OCTETS_MAX {
+            return Err(too_long());
+        }
         rest = escape.get(length..).unwrap_or_default();
     }
     all.extend_from_slice(rest.as_bytes());
     Ok(all)
 }
 
+fn too_long() -> String {
+    format!("a text of over {TEXT_OCTETS_MAX} octets")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A dialogue may come from anywhere.
+    #[test]
+    fn what_is_repeated_is_bounded() {
+        for text in ["\\{a*4000000000}", "\\{*4000000000}", &"\\{ab*500000}".repeat(3)] {
+            assert_eq!(octets(text), Err(too_long()), "{text}");
+        }
+        assert!(parse("file C:/a 4000000000").is_err());
+    }
 
     #[test]
     fn steps_and_their_lines() {
