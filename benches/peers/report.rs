@@ -34,9 +34,9 @@ impl Report {
              `benches/peers/main.rs`.\n\n{}\n\n\
              {rounds} rounds, in turn. Times are medians of the whole process, from its start to its end; a ratio is the \
              median of the rounds' own ratios. Peak memory is the largest of one process.\n\n\
-             The modem waits for the disk with every mail that it saves (a mail appears whole or not at all, whatever \
-             happens to the power); none of the others does. What that wait is, the tables on a file system in memory \
-             show.\n",
+             The modem waits for the disk with every mail that it saves: its files, their directory and the directory \
+             around it (a mail appears whole or not at all, whatever happens to the power). mpop waits too, for the \
+             file; the others do not. What that wait is, the tables on a file system in memory show.\n",
             machine()
         );
         Self { page }
