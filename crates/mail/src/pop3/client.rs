@@ -626,7 +626,13 @@ impl Machine for Client {
                 self.receive(octets, now);
             }
             (_, Input::DeadlinePassed) if self.deadline().is_some_and(|deadline| now >= deadline) => {
-                self.fail(self.awaited().map_or(Failure::NotOpened, Failure::Silent));
+                self.fail(match self.awaited() {
+                    None => Failure::NotOpened,
+                    Some(Step::Greeting) if !self.link.is_secured() && self.lines.is_empty() => {
+                        Failure::NotGreeted
+                    }
+                    Some(step) => Failure::Silent(step),
+                });
             }
             _ => {}
         }

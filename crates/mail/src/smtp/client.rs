@@ -519,6 +519,7 @@ impl Client {
     fn on_deadline(&mut self) {
         self.break_off(match self.state {
             State::Opening => Failure::NotOpened,
+            State::Greeting if !self.link.is_secured() && self.lines.is_empty() => Failure::NotGreeted,
             _ => Failure::Silent(self.step()),
         });
     }

@@ -56,6 +56,12 @@ pub enum Failure {
     /// No whole reply came for [`IDLE_MAX`], or the network took none of the message for so long.
     #[error("did not answer {0} within {limit} s{fate}", limit = IDLE_MAX.as_secs(), fate = fate(*.0))]
     Silent(Step),
+    /// Nothing at all came for [`IDLE_MAX`] on a link in clear. A server that wants TLS from the first octet waits so.
+    #[error(
+        "said nothing within {secs} s of being called in clear, as a server does that waits for TLS from the first octet",
+        secs = IDLE_MAX.as_secs()
+    )]
+    NotGreeted,
     /// The server said what SMTP does not know.
     #[error("answered {0} with {1}{fate}", fate = fate(*.0))]
     Malformed(Step, Nonsense),

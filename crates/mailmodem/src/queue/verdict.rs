@@ -101,6 +101,7 @@ fn meaning(failure: &Failure) -> Meaning {
         | Failure::NotOpened
         | Failure::Lost(_)
         | Failure::Silent(_)
+        | Failure::NotGreeted
         | Failure::Malformed(..)
         | Failure::NoLogIn(_)
         | Failure::BadChallenge(_)

@@ -34,6 +34,7 @@ pub(crate) fn failure_words(failure: &Failure, was_idle: bool) -> &'static str {
         Failure::RefusedPassword(_) | Failure::RefusedFor { .. } => "+POP3: INVALID UN/PWD",
         Failure::Released(_)
         | Failure::Silent(_)
+        | Failure::NotGreeted
         | Failure::Malformed { .. }
         | Failure::HeaderTooLong(_)
         | Failure::GreetingRefused(_)

@@ -37,6 +37,7 @@ pub(crate) fn failure_words(failure: &Failure, authentication: Authentication) -
         Failure::Refused { .. }
         | Failure::RefusedFor { .. }
         | Failure::Silent(_)
+        | Failure::NotGreeted
         | Failure::Malformed(..)
         | Failure::SenderNotCarried
         | Failure::NoLogIn(_)

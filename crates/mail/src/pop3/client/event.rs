@@ -73,6 +73,12 @@ pub enum Failure {
     /// No line, and no piece of a text, arrived for [`IDLE_MAX`].
     #[error("did not answer {0} within {secs} s", secs = IDLE_MAX.as_secs())]
     Silent(Step),
+    /// Nothing at all came for [`IDLE_MAX`] on a link in clear. A server that wants TLS from the first octet waits so.
+    #[error(
+        "said nothing within {secs} s of being called in clear, as a server does that waits for TLS from the first octet",
+        secs = IDLE_MAX.as_secs()
+    )]
+    NotGreeted,
     /// What arrived is not POP3. Without a step, nothing was asked.
     #[error("{}{reason}", .step.map_or("sent ".to_owned(), |step| format!("answered {step} with ")))]
     Malformed {

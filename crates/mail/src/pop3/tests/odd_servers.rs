@@ -546,6 +546,10 @@ fn thirty_seconds_without_progress_at_every_step() {
         session.now = session.now + Duration::from_millis(1);
         session.tell(Input::DeadlinePassed);
         let failure = session.failure();
+        if step == Step::Greeting {
+            assert_eq!(failure, Failure::NotGreeted);
+            continue;
+        }
         assert_eq!(failure, Failure::Silent(step));
         assert_eq!(failure.to_string(), format!("did not answer {step} within 30 s"));
     }
