@@ -1,4 +1,4 @@
-//! The queue as its process knows it: every mail of the [`spool`](super::spool), what is under way, what is due, and how
+//! The queue as its process knows it: every mail of the [`super::spool`], what is under way, what is due, and how
 //! much room is left.
 //!
 //! Waits are counted by a clock that nobody sets: only over a restart does the machine's clock count, and however wrong
