@@ -2,7 +2,7 @@
 //!
 //! Not here: what would become of a call without making it (`mailmodem explain`).
 
-use crate::config::Config;
+use crate::config::{Config, LineNetwork};
 use crate::console::nonce;
 use crate::flags::{CheckFlags, ProtocolFlag};
 use crate::limits::CHECK_MAX;
@@ -11,7 +11,7 @@ use crate::network::{Dialled, dial_upstream};
 use crate::outgoing::{Outgoing, Told};
 use crate::running::{Running, Told as OnLink};
 use crate::tls::{Handshake, Trust};
-use crate::upstream::{LogIn, Upstream, call, explain};
+use crate::upstream::{Deliver, LogIn, TlsMode, Upstream, call, explain};
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Zoned;
 use mail::machine::{Instant, Machine, Passage};
@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// What is described cannot be called, or the call came to nothing; the error says why.
 pub async fn run(config: Config, flags: CheckFlags) -> anyhow::Result<()> {
     let CheckFlags { call: described, send_test } = flags;
-    let (mut call, upstream) = match config.upstreams.named(&described.server) {
+    let (mut call, upstream, stays) = match config.upstreams.named(&described.server) {
         Some(upstream) => {
             let named = upstream.matching.protocol.map(|protocol| match protocol {
                 Protocol::Smtp => ProtocolFlag::Smtp,
@@ -47,15 +47,19 @@ pub async fn run(config: Config, flags: CheckFlags) -> anyhow::Result<()> {
                 )
             })?;
             let (call, _) = call(&config, described.at(&host, upstream.port, named))?;
-            (call, Arc::clone(upstream))
+            (call, Arc::clone(upstream), false)
         }
         None => {
             print(&explain(&config, described.clone())?)?;
             let (call, line) = call(&config, described)?;
             let upstream = Arc::clone(config.upstreams.find(&line, &call));
-            (call, upstream)
+            let stays = config.lines.get(&line).is_some_and(|line| line.upstream == LineNetwork::Sandbox);
+            (call, upstream, stays)
         }
     };
+    if upstream.deliver == Deliver::Sandbox || stays {
+        bail!("such a call stays on this machine: there is nothing to be tried");
+    }
     let checked = async {
         match (call.protocol, send_test) {
             (Protocol::Smtp, Some(recipient)) => {
@@ -147,7 +151,10 @@ async fn send(upstream: &Upstream, mut call: Call) -> anyhow::Result<()> {
             Ok(())
         }
         Err(not_sent) => {
-            tell_certificate(upstream, &call).await;
+            // Not a word of the server's: what failed came before.
+            if not_sent.failure.is_none() {
+                tell_certificate(upstream, &call).await;
+            }
             Err(anyhow!("{not_sent}"))
         }
     }
@@ -213,7 +220,15 @@ async fn fetch(upstream: &Upstream, call: &Call) -> anyhow::Result<()> {
 /// Shows a certificate that was not trusted, so that its owner can name its key. Nothing more is said to that server
 /// than it takes to see it.
 async fn tell_certificate(upstream: &Upstream, call: &Call) {
-    let anybody = Upstream { trust: Trust::Anybody, log_in: LogIn::Nobody, ..upstream.clone() };
+    let (_, port) = upstream.server(call);
+    // Without TLS there is nothing to see, and nothing to stop at.
+    let tls = match upstream.tls_at(port) {
+        TlsMode::Off => return,
+        TlsMode::Implicit => TlsMode::Implicit,
+        TlsMode::Required | TlsMode::Opportunistic => TlsMode::Required,
+    };
+    let anybody =
+        Upstream { trust: Trust::Anybody, log_in: LogIn::Nobody, tls: Some(tls), ..upstream.clone() };
     let Ok(Dialled { link, route, handshake, token: _ }) = dial_upstream(&anybody, call).await else {
         return;
     };

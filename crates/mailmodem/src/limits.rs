@@ -237,3 +237,6 @@ pub const SHOWN_HEADER_OCTETS_MAX: usize = 64 * 1024;
 
 /// Longest that `mailmodem check` takes.
 pub const CHECK_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// How long one address of a server's is tried while there are others.
+pub const ADDRESS_WAIT: Duration = Duration::from_secs(5);

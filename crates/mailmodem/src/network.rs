@@ -2,11 +2,12 @@
 //!
 //! Not here: what is spoken on them.
 
-use crate::limits::DUPLEX_OCTETS_MAX;
+use crate::limits::{ADDRESS_WAIT, DUPLEX_OCTETS_MAX};
 use crate::link::{Link, serve};
 use crate::queue::Entrance;
 use crate::tls::{Handshake, Tls};
 use crate::upstream::{Deliver, TlsMode, Upstream, Upstreams, UsedToken};
+use mail::limits::IDLE_MAX;
 use modem::modem::{Obstacle, ObstacleKind, Protocol};
 use modem::route::{Call, Route};
 use sandbox::provider::{Connection, Provider, Service};
@@ -207,7 +208,19 @@ async fn dial_tcp(server: &str, port: u16) -> Result<TcpStream, Obstacle> {
         .await
         .map_err(|error| unreachable(format!("the name is not resolved: {error}")))?
         .collect();
-    let stream = TcpStream::connect(addresses.as_slice()).await.map_err(failed)?;
+    let mut stream = Err(unreachable("the name has no address".to_owned()));
+    for (at, address) in addresses.iter().enumerate() {
+        // An address that leads nowhere must not keep the others from being tried, as a dead IPv6 does.
+        let wait = if at + 1 < addresses.len() { ADDRESS_WAIT } else { IDLE_MAX };
+        stream = match tokio::time::timeout(wait, TcpStream::connect(address)).await {
+            Ok(connected) => connected.map_err(failed),
+            Err(_) => Err(unreachable(format!("{address} did not answer within {} s", wait.as_secs()))),
+        };
+        if stream.is_ok() {
+            break;
+        }
+    }
+    let stream = stream?;
     // The last segment of a message must not wait for an acknowledgement that the peer delays.
     stream.set_nodelay(true).map_err(failed)?;
     Ok(stream)

@@ -9,7 +9,7 @@ use super::spool::{Id, Spool};
 use crate::limits::{LINE_GRACE, QUEUE_CHECK, QUEUE_SENDS_MAX};
 use crate::network::SharedUpstreams;
 use crate::outgoing::{NotSent, Outgoing, Told};
-use crate::upstream::Delivery;
+use crate::upstream::{Deliver, Delivery, LogIn};
 use mail::limits::CHUNK_OCTETS;
 use mail::smtp::client::{BadRecipient, Event, Failure, Prepared, Submission, Unreadable};
 use std::collections::BTreeSet;
@@ -134,6 +134,13 @@ async fn send(
     let upstream = upstream.ok_or_else(|| {
         not_sent(format!("there is no upstream \"{}\" in the config any more", envelope.upstream))
     })?;
+    if upstream.deliver == Deliver::Sandbox {
+        return Err(not_sent(format!("upstream \"{}\" keeps its mail on this machine now", upstream.name)));
+    }
+    // A rule that queues says who logs in. One that does not any more would have nobody do it.
+    if upstream.log_in == LogIn::AsNamed {
+        return Err(not_sent(format!("upstream \"{}\" says no more who logs in", upstream.name)));
+    }
     let message = Spooled::open(queue.clone(), Arc::clone(spool), *id, envelope)
         .map_err(|error| not_sent(format!("the message cannot be read: {error}")))?;
     let outgoing = Outgoing {

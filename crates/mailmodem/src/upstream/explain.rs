@@ -99,9 +99,11 @@ fn deeds(upstream: &Upstream, call: &Call) -> Vec<(&'static str, String)> {
         deeds.extend(rewriting(upstream));
         deeds.push((
             "SUCCESS",
-            match upstream.delivery {
-                Delivery::Direct => "is told when the server has the mail",
-                Delivery::Queued => "is told when the mail is safe on this machine's disk; it is sent then",
+            match (upstream.deliver, upstream.delivery) {
+                (Deliver::Sandbox, _) | (_, Delivery::Direct) => "is told when the server has the mail",
+                (Deliver::Network, Delivery::Queued) => {
+                    "is told when the mail is safe on this machine's disk; it is sent then"
+                }
             }
             .to_owned(),
         ));
