@@ -124,8 +124,14 @@ pub const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 
 /// Longest file of what AT&W stored that is read; what the modem writes is far shorter.
 pub const PROFILE_OCTETS_MAX: u64 = 4096;
-/// How long one request to an authorisation server may take, from the name's resolution to the reply's last octet.
-pub const AUTHORISATION_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a call waits for a token, whatever its source does: less than the 30 s that the terminal waits for a link
+/// ([`mail::limits::IDLE_MAX`]), so that it hears of the token, and not of a network error.
+pub const TOKEN_WAIT: Duration = Duration::from_secs(25);
+
+/// How long one request to an authorisation server may take, from the name's resolution to the reply's last octet. Its
+/// own words come before those of [`TOKEN_WAIT`].
+pub const AUTHORISATION_WAIT: Duration = Duration::from_secs(20);
 
 /// Largest reply of an authorisation server, and largest file that tokens or a client's secret are read from.
 pub const AUTHORISATION_OCTETS_MAX: u64 = 64 * 1024;
@@ -134,8 +140,8 @@ pub const AUTHORISATION_OCTETS_MAX: u64 = 64 * 1024;
 /// dialogue with a mail server, in base64.
 pub const TOKEN_OCTETS_MAX: usize = 16 * 1024;
 
-/// How long a command may take to give a token.
-pub const TOKEN_COMMAND_WAIT: Duration = Duration::from_secs(30);
+/// How long a command may take to give a token. Its own words come before those of [`TOKEN_WAIT`].
+pub const TOKEN_COMMAND_WAIT: Duration = Duration::from_secs(20);
 
 /// How much of what such a command writes on standard error is kept for the log.
 pub const TOKEN_COMMAND_WORDS_OCTETS_MAX: usize = 4 * 1024;

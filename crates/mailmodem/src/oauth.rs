@@ -15,7 +15,9 @@ mod state;
 mod table;
 mod watch;
 
-use crate::limits::{TOKEN_EXPIRY_MARGIN, TOKEN_KEPT, TOKEN_OCTETS_MAX, TOKEN_REST, TOKEN_WORDS_CHARS_MAX};
+use crate::limits::{
+    TOKEN_EXPIRY_MARGIN, TOKEN_KEPT, TOKEN_OCTETS_MAX, TOKEN_REST, TOKEN_WAIT, TOKEN_WORDS_CHARS_MAX,
+};
 use endpoint::Grant;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,7 +29,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub use http::{Http, HttpError};
 pub use login::{LoginError, login};
@@ -145,6 +147,12 @@ pub enum TokenError {
         /// The upstream's name.
         name: String,
     },
+    /// Its source is asked still, or another process keeps it from being asked.
+    #[error("no token for upstream \"{name}\" within {} s: its source is slow", TOKEN_WAIT.as_secs())]
+    Late {
+        /// The upstream's name.
+        name: String,
+    },
     /// The program is ending.
     #[error("no token for upstream \"{name}\": the program ends")]
     Ending {
@@ -205,11 +213,21 @@ impl Tokens {
     /// for all who wait.
     ///
     /// # Errors
-    /// There is none, nor can one be had; the error says what to do. An error answers for [`TOKEN_REST`].
+    /// There is none, nor can one be had within [`TOKEN_WAIT`]; the error says what to do. An error answers for
+    /// [`TOKEN_REST`].
     pub async fn access_token(&self) -> Result<Secret, TokenError> {
         if let Some(token) = self.good_for(self.margin()) {
             return Ok(token);
         }
+        match timeout(TOKEN_WAIT, self.asked()).await {
+            Ok(asked) => asked,
+            Err(_) => {
+                self.good_for(Duration::ZERO).ok_or_else(|| TokenError::Late { name: self.name.clone() })
+            }
+        }
+    }
+
+    async fn asked(&self) -> Result<Secret, TokenError> {
         let _asking = match self.good_for(Duration::ZERO) {
             // The old one still does, and somebody asks already.
             Some(token) => match self.asking.try_lock() {

@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_command_that_gives_nothing_is_given_up() {
         let error = sh("sleep 1000").await.unwrap_err();
-        assert!(error.contains("within 30 s"), "{error}");
+        assert!(error.contains("within 20 s"), "{error}");
     }
 
     #[tokio::test]

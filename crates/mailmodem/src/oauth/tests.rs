@@ -2,6 +2,7 @@
 
 mod login;
 mod server;
+mod waiting;
 
 use super::*;
 use crate::limits::TOKEN_RENEWAL_AHEAD;
