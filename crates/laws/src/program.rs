@@ -14,6 +14,8 @@ pub(crate) fn config(octets: &[u8]) {
     match Config::read(file.path(), Path::new("/nonexistent")) {
         Ok(config) => assert!(!config.lines.is_empty(), "a config without a line"),
         Err(ConfigError::Unreadable { .. }) => assert!(std::str::from_utf8(octets).is_err()),
+        // To read logs nobody in.
+        Err(ConfigError::NoPassword { words, .. }) => assert_eq!(words, ""),
         Err(ConfigError::Wrong { line, column, words, .. }) => {
             let lines = octets.iter().filter(|&&octet| octet == b'\n').count() + 1;
             assert!((1..=lines).contains(&line) && column >= 1, "{line}:{column} of {lines} lines");

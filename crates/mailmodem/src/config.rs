@@ -82,6 +82,14 @@ pub enum ConfigError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The service needs a password that is not there.
+    #[error("{}: {words}", file.display())]
+    NoPassword {
+        /// Which.
+        file: PathBuf,
+        /// Whose password, and what to do.
+        words: String,
+    },
     /// Something in it is wrong.
     #[error("{}:{line}:{column}: {words}", file.display())]
     Wrong {

@@ -169,6 +169,9 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
     let mode = upstream.tls_at(port);
     let called = format!("{server}:{port}");
     let dialled = async {
+        if let Some(words) = upstream.missing() {
+            return Err(Obstacle { kind: ObstacleKind::LogIn, words });
+        }
         let tls = match mode {
             TlsMode::Off => None,
             TlsMode::Implicit | TlsMode::Required | TlsMode::Opportunistic => {

@@ -77,7 +77,12 @@ impl Source {
                 let (logging, upstreams) = (Logging::default(), Upstreams::default());
                 Ok(Config { logging, upstreams, queue: None, lines })
             }
-            Self::File { file, data_dir } => Config::read(file, data_dir),
+            Self::File { file, data_dir } => {
+                let config = Config::read(file, data_dir)?;
+                let missing = config.upstreams.iter().find_map(|upstream| upstream.missing());
+                // Better now than at every mail.
+                missing.map_or(Ok(config), |words| Err(ConfigError::NoPassword { file: file.clone(), words }))
+            }
         }
     }
 }
@@ -149,6 +154,9 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
         words += &format!("  upstream {}\n", upstream.summary());
         if let Some(danger) = upstream.danger() {
             words += &format!("  take care: {danger}\n");
+        }
+        if let Some(missing) = upstream.missing() {
+            words += &format!("  not seen from here: {missing}\n");
         }
     }
     Ok(words)

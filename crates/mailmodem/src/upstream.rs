@@ -132,6 +132,13 @@ pub enum LogIn {
         tokens: Arc<Tokens>,
     },
 }
+    /// This one, with a password that only the service has: who is not the service cannot log in.
+    InServiceOnly {
+        /// The user.
+        user: Vec<u8>,
+        /// The name of its credential.
+        credential: String,
+    },
 
 /// A token that somebody logs in with.
 #[derive(Clone, Debug)]
@@ -240,6 +247,18 @@ impl Upstream {
             && self.deliver == Deliver::Network
     }
 
+    /// Why nobody can log in from here, and what to do.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        let LogIn::InServiceOnly { credential, .. } = &self.log_in else { return None };
+        Some(format!(
+            "the password of upstream {} is the credential \"{credential}\", which the service alone has, by \
+             LoadCredential={credential}:/path/to/a/file in its unit; elsewhere, CREDENTIALS_DIRECTORY is to name the \
+             directory of that file",
+            self.name
+        ))
+    }
+
     /// When TLS begins on a port: as the rule says, or as is usual there (RFC 8314 §3).
     #[must_use]
     pub fn tls_at(&self, port: u16) -> TlsMode {
@@ -279,7 +298,7 @@ impl Upstream {
             nonce: Some(Nonce::new(random)),
             account: match &self.log_in {
                 LogIn::AsNamed => Account::AsNamed,
-                LogIn::Nobody => Account::Nobody,
+                LogIn::Nobody | LogIn::InServiceOnly { .. } => Account::Nobody,
                 LogIn::Password(credentials) => Account::Other(credentials.clone()),
                 LogIn::Token { user, .. } => match token {
                     Some(UsedToken { token, .. }) => {

@@ -16,11 +16,11 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::tcgetattr;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -474,6 +474,42 @@ fn a_card_comes_and_goes_with_its_directory() {
     fs::rename(directory.path().join("drive-d"), directory.path().join("pulled")).unwrap();
     service.wait_for(&["the card is gone"]);
     ask(&mut terminal, "AT+FSCD?\r", "\r\n+FSCD: C:/\r\n\r\nOK\r\n");
+}
+
+#[test]
+fn a_credential_of_the_service_s_is_wanted_by_who_logs_in_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write_config(directory.path(), &[("a", "stdio")]);
+    let upstream = "[[upstream]]\nname = \"u\"\nhost = \"127.0.0.1\"\nport = 1\ntls = \"off\"\nuser = \"me\"\n\
+                    password_credential = \"provider\"\n";
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("sandbox", "direct") + upstream).unwrap();
+    let file = file.to_str().unwrap();
+    let run = |arguments: &[&str], credentials: Option<&Path>| {
+        let mut command = mailmodem(arguments);
+        command.env_remove("CREDENTIALS_DIRECTORY").envs(credentials.map(|it| ("CREDENTIALS_DIRECTORY", it)));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let explain = ["explain", "smtp.server.com:25", "--config", file];
+    let check = ["check", "u", "--send-test", "a@b", "--config", file];
+    let what_to_do = "LoadCredential=provider:/path/to/a/file";
+    for (arguments, code, words) in [
+        (&["check-config", file][..], 0, what_to_do),
+        (&explain, 0, "as me, by the service's credential \"provider\""),
+        (&check, 1, what_to_do),
+        (&["login", "u", "--config", file], 1, "logs in without a token"),
+        (&["serve", "--config", file], 1, what_to_do),
+    ] {
+        let (exited, told) = run(arguments, None);
+        assert_eq!(exited, Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+    fs::write(directory.path().join("provider"), "tiger\n").unwrap();
+    fs::set_permissions(directory.path().join("provider"), Permissions::from_mode(0o600)).unwrap();
+    let (_, told) = run(&explain, Some(directory.path()));
+    assert!(told.contains("as me, by the password of the config"), "{told}");
+    let (_, told) = run(&check, Some(directory.path()));
+    assert!(told.contains("127.0.0.1:1 ") && !told.contains("LoadCredential"), "{told}");
 }
 
 #[test]

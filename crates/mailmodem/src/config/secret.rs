@@ -20,12 +20,19 @@ pub(super) struct Source {
     pub(super) credential: Option<String>,
 }
 
+/// What is found there.
+pub(super) enum Password {
+    Known(Secret),
+    /// The service's credential of this name, and this is not the service.
+    InServiceOnly(String),
+}
+
 impl Source {
     /// Reads it; `None` if there is none.
     ///
     /// # Errors
     /// What is wrong, and what to do.
-    pub(super) fn read(self) -> Result<Option<Secret>, String> {
+    pub(super) fn read(self) -> Result<Option<Password>, String> {
         let password = match self {
             Self { inline: None, file: None, credential: None } => return Ok(None),
             Self { inline: Some(password), file: None, credential: None } => {
@@ -33,16 +40,13 @@ impl Source {
             }
             Self { inline: None, file: Some(file), credential: None } => read_file(&file)?,
             Self { inline: None, file: None, credential: Some(name) } => {
-                let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-                    format!(
-                        "there are no credentials; a service has them, by LoadCredential={name}:/path/to/a/file in its \
-                         unit. password_file names a file without one"
-                    )
-                })?;
-                if name.contains('/') || name.starts_with('.') {
+                if name.is_empty() || name.contains('/') || name.starts_with('.') {
                     return Err(format!("\"{name}\" is no name of a credential"));
                 }
-                read_file(&Path::new(&directory).join(name))?
+                match std::env::var_os("CREDENTIALS_DIRECTORY") {
+                    Some(directory) => read_file(&Path::new(&directory).join(name))?,
+                    None => return Ok(Some(Password::InServiceOnly(name))),
+                }
             }
             _ => {
                 return Err(
@@ -53,7 +57,7 @@ impl Source {
         if password.reveal().is_empty() || password.reveal().iter().any(|octet| b"\r\n\0".contains(octet)) {
             return Err("a password that is empty, or holds CR, LF or NUL, cannot be sent".to_owned());
         }
-        Ok(Some(password))
+        Ok(Some(Password::Known(password)))
     }
 }
 

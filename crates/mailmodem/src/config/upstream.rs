@@ -8,7 +8,6 @@ use crate::tls::{Pin, Trust};
 use crate::upstream::{Deliver, Delivery, LogIn, Matching, Pattern, TlsMode, Upstream};
 use mail::mime::header::Mailbox;
 use mail::sasl::{Credentials, Mechanism, Proof};
-use mail::secret::Secret;
 use mail::smtp::command::Path as Address;
 use modem::modem::Protocol;
 use modem::route::{OriginalSender, Rewriting};
@@ -224,7 +223,7 @@ impl UpstreamTable {
 fn log_in(
     name: &str,
     user: Option<String>,
-    password: Option<Secret>,
+    password: Option<secret::Password>,
     tokens: Option<TokenSource>,
 ) -> Result<LogIn, String> {
     if password.is_some() && tokens.is_some() {
@@ -243,8 +242,11 @@ fn log_in(
     match (user.as_str(), password, tokens) {
         ("", None, None) => Ok(LogIn::Nobody),
         ("", ..) => Err("there is a password or a token without a user; user says whose it is".to_owned()),
-        (_, Some(password), _) => {
+        (_, Some(secret::Password::Known(password)), _) => {
             Ok(LogIn::Password(Credentials { user: user.into_bytes(), proof: Proof::Password(password) }))
+        }
+        (_, Some(secret::Password::InServiceOnly(credential)), _) => {
+            Ok(LogIn::InServiceOnly { user: user.into_bytes(), credential })
         }
         (_, None, Some(source)) => {
             let http = Http::new(Trust::System.config()?);

@@ -149,6 +149,10 @@ fn log_in(upstream: &Upstream, call: &Call, mode: TlsMode) -> String {
                 TokenSource::OAuth(client) => format!("of {}", client.token_endpoint),
             }
         ),
+        (LogIn::InServiceOnly { user, credential }, _) => {
+            let user = String::from_utf8_lossy(user);
+            format!("as {user}, by the service's credential \"{credential}\"")
+        }
         (LogIn::Password(credentials), _) => {
             format!("as {}, by the password of the config", String::from_utf8_lossy(&credentials.user))
         }
