@@ -69,7 +69,7 @@ impl Source {
     /// The lines there are to be.
     ///
     /// # Errors
-    /// The config cannot be read, or is none.
+    /// The config cannot be read, is none, or a password of it is not there.
     pub fn read(&self) -> Result<Config, ConfigError> {
         match self {
             Self::Flags(line) => {
@@ -263,7 +263,8 @@ struct Standing {
 }
 
 impl Lines {
-    /// Has these upstreams be those of all lines, and says what is dangerous about them.
+    /// Has these upstreams be those of all lines, and says what is dangerous about them. Mail in the queue does not wait
+    /// for one that was mended.
     fn set_upstreams(&mut self, upstreams: Upstreams) {
         self.watches = JoinSet::new();
         for upstream in upstreams.iter() {
@@ -274,7 +275,11 @@ impl Lines {
                 self.watches.spawn(Arc::clone(tokens).watch());
             }
         }
+        let changed = upstreams.changed_since(&self.upstreams.get());
         self.upstreams.set(upstreams);
+        if let Some(queue) = &self.queue {
+            queue.hurry(&changed);
+        }
     }
 
     /// Has these lines and no others. Those that are as they are to be are not touched.

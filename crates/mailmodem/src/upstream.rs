@@ -19,6 +19,7 @@ use mail::secret::Secret;
 use modem::modem::Protocol;
 use modem::route::{Account, Call, Rewriting, Route};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The rules, in their order.
@@ -38,6 +39,13 @@ impl Upstreams {
     /// The rules.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.rules.iter()
+    }
+
+    /// The names of those that are not as they were, or are new.
+    #[must_use]
+    pub fn changed_since(&self, before: &Self) -> BTreeSet<String> {
+        let changed = self.rules.iter().filter(|rule| before.named(&rule.name) != Some(rule));
+        changed.map(|rule| rule.name.clone()).collect()
     }
 
     /// The rule of this name.
@@ -124,6 +132,13 @@ pub enum LogIn {
     Nobody,
     /// This one, with a password.
     Password(Credentials),
+    /// This one, with a password that only the service has: who is not the service cannot log in.
+    InServiceOnly {
+        /// The user.
+        user: Vec<u8>,
+        /// The name of its credential.
+        credential: String,
+    },
     /// This one, with an access token.
     Token {
         /// The user.
@@ -132,13 +147,6 @@ pub enum LogIn {
         tokens: Arc<Tokens>,
     },
 }
-    /// This one, with a password that only the service has: who is not the service cannot log in.
-    InServiceOnly {
-        /// The user.
-        user: Vec<u8>,
-        /// The name of its credential.
-        credential: String,
-    },
 
 /// A token that somebody logs in with.
 #[derive(Clone, Debug)]
@@ -239,14 +247,6 @@ impl Upstream {
         })
     }
 
-    /// Whether a call's mail is queued, and not sent at once.
-    #[must_use]
-    pub fn is_queued(&self, call: &Call) -> bool {
-        call.protocol == Protocol::Smtp
-            && self.delivery == Delivery::Queued
-            && self.deliver == Deliver::Network
-    }
-
     /// Why nobody can log in from here, and what to do.
     #[must_use]
     pub fn missing(&self) -> Option<String> {
@@ -257,6 +257,14 @@ impl Upstream {
              directory of that file",
             self.name
         ))
+    }
+
+    /// Whether a call's mail is queued, and not sent at once.
+    #[must_use]
+    pub fn is_queued(&self, call: &Call) -> bool {
+        call.protocol == Protocol::Smtp
+            && self.delivery == Delivery::Queued
+            && self.deliver == Deliver::Network
     }
 
     /// When TLS begins on a port: as the rule says, or as is usual there (RFC 8314 §3).

@@ -9,6 +9,7 @@
     reason = "a test that panics fails, as it should"
 )]
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -118,6 +119,10 @@ struct Setting {
 
 impl Setting {
     fn new(port: u16, lines: &[&str]) -> Self {
+        Self::waiting(1, port, lines)
+    }
+
+    fn waiting(retry_wait_s: u32, port: u16, lines: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("mailmodem.toml");
         let mut text = format!("data_dir = {:?}\n", directory.path().join("data"));
@@ -126,7 +131,7 @@ impl Setting {
                 &format!("[[line]]\nname = \"{name}\"\nport = \"tcp:127.0.0.1:0\"\nupstream = \"direct\"\n");
         }
         text += &format!(
-            "[queue]\nretry_wait_min_s = 1\nretry_wait_max_s = 1\n\
+            "[queue]\nretry_wait_min_s = {retry_wait_s}\nretry_wait_max_s = {retry_wait_s}\n\
              [[upstream]]\nname = \"up\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\nuser = \"\"\n\
              delivery = \"queued\"\n"
         );
@@ -433,6 +438,23 @@ fn the_owner_lists_shows_retries_and_removes_while_the_service_runs() {
     setting.told(&["retry", "all"]);
     setting.wait_until(<[_]>::is_empty);
     assert_eq!(mx.counts().keys().collect::<Vec<_>>(), ["second"]);
+}
+
+#[test]
+fn a_rule_that_was_mended_is_not_waited_for() {
+    let mx = Mx::start();
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let setting = Setting::waiting(3600, nowhere, &["panel"]);
+    let service = setting.serve();
+    assert_eq!(service.host().send("first").as_deref(), Some("+SMTP: SUCCESS"));
+    setting.wait_until(|listed| listed.len() == 1 && listed[0]["attempts"].as_u64().unwrap() > 0);
+    let mended = fs::read_to_string(&setting.config)
+        .unwrap()
+        .replace(&format!("port = {nowhere}\n"), &format!("port = {}\n", mx.port));
+    fs::write(&setting.config, mended).unwrap();
+    kill_process(Pid::from_child(&service.child), Signal::HUP).unwrap();
+    setting.wait_until(<[_]>::is_empty);
+    assert_eq!(mx.counts().keys().collect::<Vec<_>>(), ["first"]);
 }
 
 #[test]

@@ -281,13 +281,16 @@ fn order(settings: Settings, order: Order, mails: &[Which]) -> anyhow::Result<Ve
     let mut is_done = true;
     for id in ids {
         let is_given = orders::is_given(&place, order, id);
-        let is_there = spool::find(&directory, id).is_some();
+        let found = spool::find(&directory, id);
+        let is_there = found.is_some();
+        let is_going = found.is_some_and(|listed| listed.state == State::Sending);
         if !is_there {
             orders::done(&place, order, id);
         }
         let word = match (order, is_there, is_given) {
             (Order::Remove, false, _) => "removed",
             (Order::Retry, false, _) => "sent, or removed, meanwhile",
+            (Order::Retry, true, false) if is_going => "is under way: its server's answer is waited for",
             (Order::Retry, true, false) => "is tried as soon as its turn comes",
             (Order::Remove, true, false) => "is still there",
             (_, true, true) => {

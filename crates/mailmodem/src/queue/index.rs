@@ -174,6 +174,17 @@ impl Queue {
         self.0.changed.notify_one();
     }
 
+    /// The rules of these upstreams are not what they were: what waits for them is due.
+    pub fn hurry(&self, upstreams: &BTreeSet<String>) {
+        let now = Instant::now();
+        for entry in self.ground().entries.values_mut() {
+            if upstreams.contains(&entry.envelope.upstream) {
+                entry.next_try = entry.next_try.min(now);
+            }
+        }
+        self.0.changed.notify_one();
+    }
+
     /// Waits until something may be due, or ordered.
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;

@@ -468,6 +468,45 @@ async fn a_rule_that_is_gone_is_told_and_waited_for() {
 }
 
 #[tokio::test]
+async fn a_rule_that_was_mended_has_its_mail_sent_at_once_and_no_other_s() {
+    let mut there = Mx::start(vec![]).await;
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let wait = Duration::from_secs(3600);
+    let (go, held) = oneshot::channel();
+    let late = Manner { go: Some(held), at_dot: Some("451 later"), ..Manner::default() };
+    let mut slow = Mx::start(vec![late]).await;
+    let rules = ["up", "other"].map(|name| upstream(name, nowhere)).into_iter();
+    let before = Upstreams::new(rules.chain([upstream("slow", slow.port)]).collect());
+    let mut world =
+        World::with(vec![], |settings| Settings { retry_wait_min: wait, retry_wait_max: wait, ..settings });
+    world.upstreams.set(before.clone());
+    for name in ["up", "other", "slow"] {
+        world.put(name, &[&format!("{name}@b")], MESSAGE).await.unwrap();
+    }
+    world.work();
+    slow.next().await;
+    world
+        .wait_until(|listed| {
+            listed.iter().filter(|it| it.envelope.as_ref().unwrap().attempts > 0).count() == 2
+        })
+        .await;
+
+    let mended = [upstream("up", there.port), upstream("other", nowhere), upstream("slow", there.port)];
+    let mended = Upstreams::new(mended.into());
+    let changed = mended.changed_since(&before);
+    assert_eq!(changed.iter().collect::<Vec<_>>(), ["slow", "up"]);
+    world.upstreams.set(mended);
+    world.queue.hurry(&changed);
+    assert_eq!(there.next().await.recipients, ["up@b"]);
+    // One that was under way by the old rule, and comes back.
+    go.send(()).unwrap();
+    assert_eq!(there.next().await.recipients, ["slow@b"]);
+    let left = world.wait_until(|listed| listed.len() == 1).await;
+    let left = left[0].envelope.as_ref().unwrap();
+    assert_eq!((left.upstream.as_str(), left.attempts), ("other", 1));
+}
+
+#[tokio::test]
 async fn one_server_that_does_not_answer_keeps_no_other_waiting() {
     let (go, wait) = oneshot::channel();
     let mut slow = Mx::start(vec![Manner { go: Some(wait), ..Manner::default() }]).await;

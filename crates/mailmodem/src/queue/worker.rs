@@ -9,7 +9,7 @@ use super::spool::{Id, Spool};
 use crate::limits::{LINE_GRACE, QUEUE_CHECK, QUEUE_SENDS_MAX};
 use crate::network::SharedUpstreams;
 use crate::outgoing::{NotSent, Outgoing, Told};
-use crate::upstream::{Deliver, Delivery, LogIn};
+use crate::upstream::{Deliver, Delivery, LogIn, Upstream};
 use mail::limits::CHUNK_OCTETS;
 use mail::smtp::client::{BadRecipient, Event, Failure, Prepared, Submission, Unreadable};
 use std::collections::BTreeSet;
@@ -117,20 +117,26 @@ async fn run(queue: Queue, upstreams: SharedUpstreams, stop: impl Future<Output 
 
 async fn attempt(queue: Queue, upstreams: SharedUpstreams, due: Due) {
     let mut skipped = Vec::new();
+    let name = due.envelope.upstream.clone();
+    let rule = || upstreams.get().named(&name).cloned();
+    let by = rule();
     let outcome =
-        if due.envelope.waits() { send(&queue, &upstreams, &due, &mut skipped).await } else { Ok(()) };
+        if due.envelope.waits() { send(&queue, by.as_deref(), &due, &mut skipped).await } else { Ok(()) };
     queue.settle(due, &skipped, outcome.as_ref().err());
+    // Those that waited were hurried when it changed.
+    if rule() != by {
+        queue.hurry(&BTreeSet::from([name]));
+    }
 }
 
 async fn send(
     queue: &Queue,
-    upstreams: &SharedUpstreams,
+    upstream: Option<&Upstream>,
     due: &Due,
     skipped: &mut Vec<Failure>,
 ) -> Result<(), NotSent> {
     let Due { id, envelope, spool } = due;
     let not_sent = |words| NotSent { words, failure: None };
-    let upstream = upstreams.get().named(&envelope.upstream).cloned();
     let upstream = upstream.ok_or_else(|| {
         not_sent(format!("there is no upstream \"{}\" in the config any more", envelope.upstream))
     })?;
@@ -154,7 +160,7 @@ async fn send(
             skipped.push(failure);
         }
     };
-    outgoing.send(&upstream, &envelope.call(), tell).await
+    outgoing.send(upstream, &envelope.call(), tell).await
 }
 
 /// A message that is read from the spool as the link drains.
