@@ -458,6 +458,36 @@ fn a_rule_that_was_mended_is_not_waited_for() {
 }
 
 #[test]
+fn a_console_beside_the_service_says_whose_the_queue_is() {
+    let mx = Mx::start();
+    let setting = Setting::new(mx.port, &["panel"]);
+    let service = setting.serve();
+    assert_eq!(service.host().send("first").as_deref(), Some("+SMTP: SUCCESS"));
+    let dir = setting.directory.path().join("console");
+    let arguments = ["console", "--network", "real", "--dir", dir.to_str().unwrap(), "--config"];
+    let mut console = mailmodem(&[&arguments[..], &[setting.config.to_str().unwrap()]].concat())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    console
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(
+            b"AT+SMTPSRV=\"smtp.server.com\",25\rAT+SMTPFROM=\"a@b\",\"a\"\rAT+SMTPRCPT=0,0,\"c@d\",\"c\"\r\
+              AT+SMTPSUB=\"s\"\rAT+SMTPSEND\rAT+MAILERR?\r",
+        )
+        .unwrap();
+    let output = console.wait_with_output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let whose = format!("process {} sends what is in", service.child.id());
+    assert!(shown.contains("+SMTP: NETWORK ERROR"), "{shown}");
+    assert!(shown.contains(&whose) && shown.contains("data_dir"), "{shown}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("the queue cannot be used") && log.contains(&whose), "{log}");
+}
+
+#[test]
 fn orders_are_carried_out_when_no_service_runs() {
     let mx = Mx::start();
     mx.is_open.store(false, Ordering::SeqCst);

@@ -13,7 +13,7 @@
 
 use super::envelope::Envelope;
 use crate::limits::ENVELOPE_OCTETS_MAX;
-use crate::lock::LockedDir;
+use crate::lock::{LockedDir, holder};
 use crate::maildir::create_private_directory;
 use cap_std::fs::Dir;
 use jiff::Timestamp;
@@ -95,6 +95,16 @@ pub(super) struct Spool {
     last: AtomicU64,
 }
 
+/// What to do about a queue that somebody else sends.
+fn in_use(directory: &Path) -> String {
+    let holder = holder(directory);
+    let who = holder.map_or_else(|| "another mailmodem".to_owned(), |process| format!("process {process}"));
+    format!(
+        "{who} sends what is in {}; send on a line of that one's, or by a config with another data_dir",
+        directory.display()
+    )
+}
+
 impl Spool {
     /// Opens a queue, made if there is none, and clears what a crash has left of mails that were not accepted.
     ///
@@ -104,9 +114,7 @@ impl Spool {
         create_lasting_directory(&directory)?;
         let opened = File::open(&directory)?;
         let lock = LockedDir::new(Dir::from_std_file(opened.try_clone()?)).map_err(|errno| match errno {
-            Errno::WOULDBLOCK => {
-                io::Error::new(io::ErrorKind::ResourceBusy, "another mailmodem sends what is in it")
-            }
+            Errno::WOULDBLOCK => io::Error::new(io::ErrorKind::ResourceBusy, in_use(&directory)),
             errno => errno.into(),
         })?;
         for inside in ["orders", "failed"] {

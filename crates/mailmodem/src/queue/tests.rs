@@ -646,6 +646,9 @@ async fn a_queue_is_one_process_s() {
     world.queue.open().unwrap();
     let error = Queue::new(world.settings.clone()).open().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
+    let words = error.to_string();
+    assert!(words.starts_with(&format!("process {} sends", std::process::id())), "{words}");
+    assert!(words.contains("data_dir") && words.contains("line of that"), "{words}");
     assert!(world.directory.path().join("queue").exists());
 }
 
