@@ -8,7 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Octets that are a secret. They show as `***` when printed, and are wiped when dropped.
+/// Room for a secret that grows, in octets: a line of a terminal's mostly fits.
+const FIRST_ROOM: usize = 64;
+
+/// Octets that are a secret, or may be. They show as `***` when printed, and are wiped when dropped, and wherever they
+/// were before they grew.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
@@ -26,6 +30,41 @@ impl Secret {
     #[must_use]
     pub fn reveal(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The octets themselves, for someone who wipes them.
+    #[must_use]
+    pub fn into_octets(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.0)
+    }
+
+    /// One more octet.
+    pub fn push(&mut self, octet: u8) {
+        self.extend(&[octet]);
+    }
+
+    /// More octets.
+    pub fn extend(&mut self, octets: &[u8]) {
+        let needed = self.0.len().saturating_add(octets.len());
+        if needed > self.0.capacity() {
+            // A vector that grows by itself leaves its octets behind.
+            let room = needed.max(self.0.capacity().saturating_mul(2)).max(FIRST_ROOM);
+            let mut larger = Zeroizing::new(Vec::with_capacity(room));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(octets);
+    }
+
+    /// Keeps the first `octets` of it. The others are wiped with it.
+    pub fn truncate(&mut self, octets: usize) {
+        self.0.truncate(octets);
+    }
+
+    /// Takes `octets` off its front.
+    pub fn take_off(&mut self, octets: usize) {
+        let octets = octets.min(self.0.len());
+        self.0.drain(..octets);
     }
 
     /// `text` without the secret, as it is, in base64 or in hexadecimal: a peer may quote what it did not like.
@@ -55,6 +94,14 @@ impl Confided {
     }
 }
 
+/// To write a line with a secret in it.
+impl fmt::Write for Secret {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.extend(text.as_bytes());
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Self::MASK)
@@ -64,6 +111,20 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_grows_is_what_was_put_in() {
+        let mut secret = Secret::default();
+        let octets: Vec<u8> = (0..=255).collect();
+        for part in octets.chunks(5) {
+            secret.extend(part);
+        }
+        assert_eq!(secret.reveal(), octets);
+        secret.truncate(100);
+        secret.push(7);
+        secret.take_off(10);
+        assert_eq!(secret.into_octets(), [&octets[10..100], &[7]].concat());
+    }
 
     #[test]
     fn a_quoted_secret_is_cut_out_in_every_form() {

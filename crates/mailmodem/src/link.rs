@@ -16,6 +16,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use zeroize::Zeroizing;
 
 /// What a link can be made of.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
@@ -53,7 +54,8 @@ pub enum Event {
 /// A connection that stands.
 pub struct Link {
     stream: Box<dyn Stream>,
-    unsent: Vec<u8>,
+    /// There are passwords among it, so it is wiped.
+    unsent: Zeroizing<Vec<u8>>,
     /// How much of `unsent` is sent.
     sent: usize,
     /// Whether something was transmitted since the last [`Event::Drained`].
@@ -66,7 +68,7 @@ impl Link {
     /// A link on a stream.
     #[must_use]
     pub fn new(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), unsent: Vec::new(), sent: 0, is_filled: false, tls: None }
+        Self { stream: Box::new(stream), unsent: Zeroizing::default(), sent: 0, is_filled: false, tls: None }
     }
 
     /// One that [`Self::secure`] can secure.
@@ -91,6 +93,7 @@ impl Link {
     /// Sends octets, in the course of [`Self::next`].
     pub fn transmit(&mut self, octets: Vec<u8>) {
         self.is_filled = true;
+        let octets = Zeroizing::new(octets);
         if self.unsent.is_empty() {
             self.unsent = octets;
         } else {
@@ -115,7 +118,7 @@ impl Link {
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "cannot send");
                     self.is_filled = false;
-                    self.unsent = Vec::new();
+                    self.unsent = Zeroizing::default();
                     self.sent = 0;
                 }
                 Poll::Pending => {}
@@ -140,7 +143,7 @@ impl Link {
                 octets => self.sent += octets,
             }
         }
-        self.unsent = Vec::new();
+        self.unsent = Zeroizing::default();
         self.sent = 0;
         Pin::new(&mut self.stream).poll_flush(context)
     }

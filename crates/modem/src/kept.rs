@@ -5,6 +5,7 @@
 
 use crate::command::table::{Arguments, COMMANDS, Command};
 use crate::terminal::grammar::{CommandLine, Form, Invocation};
+use mail::secret::Secret;
 use std::collections::BTreeMap;
 
 /// Values by command, each as its read form prints it.
@@ -79,7 +80,7 @@ impl Kept {
     pub(crate) fn with_profile(lines: &str) -> Self {
         let mut kept = Self::default();
         for line in lines.lines() {
-            let Some(mut commands) = CommandLine::new(format!("AT{line}").into_bytes()) else { continue };
+            let Some(mut commands) = CommandLine::new(Secret::new(format!("AT{line}"))) else { continue };
             let Ok(Some(Invocation { name, form: Form::Write(typed) })) = commands.next_command() else {
                 continue;
             };
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     fn keep(kept: &mut Kept, line: &str) {
-        let invocation = CommandLine::new(line.into()).unwrap().next_command().unwrap().unwrap();
+        let invocation = CommandLine::new(Secret::new(line)).unwrap().next_command().unwrap().unwrap();
         let command = Command::named(&invocation.name).unwrap();
         let arguments = match &invocation.form {
             Form::Write(typed) => command.check(typed).unwrap().0,

@@ -222,7 +222,8 @@ struct TextEntry {
 /// What was typed while a command was pending.
 #[derive(Default)]
 struct TypeAhead {
-    octets: Vec<u8>,
+    /// They may be a password's.
+    octets: Secret,
     /// Where the line that is being typed begins.
     line_start: usize,
     /// `Some` from the first octet that found no room.
@@ -410,9 +411,9 @@ impl Modem {
                 match edit {
                     Edit::Ignored | Edit::Taken => {}
                     Edit::Line(line) => {
-                        self.trace(|| Traced::Typed(masked(&line)));
+                        self.trace(|| Traced::Typed(masked(line.reveal())));
                         if let Some(commands) = CommandLine::new(line.clone()) {
-                            self.last_line = Secret::new(line);
+                            self.last_line = line;
                             self.execute(commands, now);
                         }
                     }
@@ -422,7 +423,7 @@ impl Modem {
                     }
                     Edit::Repeat => {
                         self.trace(|| Traced::TypedOther("A/".to_owned()));
-                        match CommandLine::new(self.last_line.reveal().to_vec()) {
+                        match CommandLine::new(self.last_line.clone()) {
                             Some(commands) => self.execute(commands, now),
                             // V.250 §5.2.4: when there was none, an empty line is repeated.
                             None => self.terminal.finish(Code::Ok),
@@ -605,7 +606,7 @@ impl Modem {
     /// Takes what was typed meanwhile as if it were typed now. Each line that was lost gets its ERROR.
     fn take_up_type_ahead(&mut self, now: Instant) {
         let TypeAhead { octets, lost, .. } = std::mem::take(&mut self.type_ahead);
-        self.typed(&octets, now);
+        self.typed(octets.reveal(), now);
         let Some(Lost { lines, in_line }) = lost else { return };
         match &mut self.activity {
             Activity::Off => {}
@@ -707,12 +708,13 @@ impl TypeAhead {
             lost.push(octet, ends_line);
             return None;
         }
-        if self.octets.len() == TYPE_AHEAD_OCTETS_MAX {
+        if self.octets.reveal().len() == TYPE_AHEAD_OCTETS_MAX {
             // What there is of the line that does not fit is no line.
             let mut lost = Lost::default();
-            for octet in self.octets.drain(self.line_start..) {
+            for &octet in self.octets.reveal().get(self.line_start..).unwrap_or_default() {
                 lost.push(octet, false);
             }
+            self.octets.truncate(self.line_start);
             lost.push(octet, ends_line);
             self.lost = Some(lost);
             return None;
@@ -721,13 +723,15 @@ impl TypeAhead {
         if !ends_line {
             return None;
         }
-        let line_start = std::mem::replace(&mut self.line_start, self.octets.len());
-        let line = self.octets.get(line_start..self.octets.len() - 1)?;
+        let line_start = std::mem::replace(&mut self.line_start, self.octets.reveal().len());
+        let line = self.octets.reveal().get(line_start..)?;
         if !stop.is_some_and(|stop| line.trim_ascii().eq_ignore_ascii_case(stop)) {
             return None;
         }
+        let line = line.to_vec();
+        self.octets.truncate(line_start);
         self.line_start = line_start;
-        Some(self.octets.split_off(line_start))
+        Some(line)
     }
 }
 

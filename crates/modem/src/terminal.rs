@@ -9,6 +9,7 @@ pub(crate) mod masking;
 
 use crate::kept::Kept;
 use editor::{Editor, Registers};
+use mail::secret::Secret;
 
 /// A final result code (V.250 §5.7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,8 @@ pub(crate) struct Terminal {
     error_reports: u32,
     pub(crate) registers: Registers,
     pub(crate) editor: Editor,
-    shown: Vec<u8>,
+    /// What is typed is echoed there, passwords too.
+    shown: Secret,
     /// What was said of it, for a trace if there is one.
     traced: Option<Vec<u8>>,
 }
@@ -80,7 +82,7 @@ impl Terminal {
             error_reports: 0,
             registers: Registers::default(),
             editor: Editor::default(),
-            shown: Vec::new(),
+            shown: Secret::default(),
             traced: is_traced.then(Vec::new),
         }
     }
@@ -97,7 +99,7 @@ impl Terminal {
 
     /// What is to be shown, all of it.
     pub(crate) fn take_shown(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.shown)
+        std::mem::take(&mut self.shown).into_octets()
     }
 
     /// What was said, as a trace tells it.
@@ -131,19 +133,19 @@ impl Terminal {
 
     /// A line of an information response with a secret in it, which a trace tells as `masked`.
     pub(crate) fn say_secret_on(&mut self, line: &[u8], masked: &[u8]) {
-        self.shown.extend_from_slice(line);
+        self.shown.extend(line);
         self.trace(masked);
         self.line_end();
     }
 
     /// A portion of a file, as it is; a trace tells its size.
     pub(crate) fn show_file(&mut self, octets: &[u8]) {
-        self.shown.extend_from_slice(octets);
+        self.shown.extend(octets);
         self.trace(format!("({} octets of a file)", octets.len()).as_bytes());
     }
 
     fn put(&mut self, octets: &[u8]) {
-        self.shown.extend_from_slice(octets);
+        self.shown.extend(octets);
         self.trace(octets);
     }
 

@@ -177,16 +177,16 @@ impl Command {
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let mut line = self.written(|secret| secret);
-        line.extend_from_slice(b"\r\n");
-        line
+        line.extend(b"\r\n");
+        line.into_octets()
     }
 
     /// The line without its end, secrets as `told` tells them.
-    fn written(&self, told: fn(&[u8]) -> &[u8]) -> Vec<u8> {
-        let mut line = self.keyword().as_bytes().to_vec();
+    fn written(&self, told: fn(&[u8]) -> &[u8]) -> Secret {
+        let mut line = Secret::new(self.keyword());
         let mut argument = |octets: &[u8]| {
             line.push(b' ');
-            line.extend_from_slice(octets);
+            line.extend(octets);
         };
         match self {
             Self::User(name) => argument(name),
@@ -200,7 +200,7 @@ impl Command {
                 match initial.as_ref().map(Secret::reveal) {
                     None => {}
                     Some(b"") => argument(b"="),
-                    Some(initial) => argument(told(STANDARD.encode(initial).as_bytes())),
+                    Some(initial) => argument(told(Secret::new(STANDARD.encode(initial)).reveal())),
                 }
             }
             Self::Retr(id) | Self::Dele(id) | Self::List(Some(id)) | Self::Uidl(Some(id)) => {
@@ -217,7 +217,7 @@ impl Command {
 /// The line without its end, for a log: a secret in it is `***`.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.written(|_| Secret::MASK.as_bytes())))
+        f.write_str(&printable(self.written(|_| Secret::MASK.as_bytes()).reveal()))
     }
 }
 

@@ -19,8 +19,10 @@ use crate::policy::{Link, Policy, Security};
 use crate::sasl::{BadChallenge, Credentials, Exchange, Nonce};
 use crate::secret::{Confided, Secret};
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 pub use super::failure::{Failure, Nonsense, Step};
@@ -270,11 +272,9 @@ impl Client {
             Ok(response) => response,
             Err(bad) => return self.cancel("*", bad.into(), now),
         };
-        let mut line = STANDARD.encode(response.reveal()).into_bytes();
-        line.extend_from_slice(b"\r\n");
         self.tell(|_| Passage::Said(Secret::MASK.to_owned()));
         self.confided.tell(&response);
-        self.outputs.push_back(Output::Transmit(line));
+        self.transmit_line(&Base64Display::new(response.reveal(), &STANDARD));
         self.enter(State::Auth(exchange), now);
     }
 
@@ -424,7 +424,7 @@ impl Client {
     /// Takes back what the server has just agreed to, by the line for it.
     fn cancel(&mut self, line: &str, failure: Failure, now: Instant) {
         self.tell(|_| Passage::Said(line.to_owned()));
-        self.outputs.push_back(Output::Transmit(format!("{line}\r\n").into_bytes()));
+        self.transmit_line(&line);
         self.enter(State::Cancelled(failure), now);
     }
 
@@ -476,7 +476,15 @@ impl Client {
 
     fn say(&mut self, command: &Command) {
         self.tell(|_| Passage::Said(command.masked()));
-        self.outputs.push_back(Output::Transmit(format!("{command}\r\n").into_bytes()));
+        self.transmit_line(command);
+    }
+
+    /// It may hold a password, and leaves no copy but the one that is transmitted.
+    fn transmit_line(&mut self, line: &dyn fmt::Display) {
+        let mut octets = Secret::default();
+        // Writing to a secret cannot fail.
+        let _ = write!(octets, "{line}\r\n");
+        self.outputs.push_back(Output::Transmit(octets.into_octets()));
     }
 
     /// What is being waited for.

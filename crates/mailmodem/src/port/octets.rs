@@ -4,6 +4,7 @@
 use super::serial::Speed;
 use crate::driver::{Driver, Notice};
 use crate::limits::{LINE_GRACE, SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX, UNSHOWN_OCTETS_MAX};
+use mail::secret::Secret;
 use modem::modem::Expects;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -12,6 +13,7 @@ use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::task::ready;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use zeroize::Zeroize as _;
 
 /// A port where terminals come and go.
 pub trait Port {
@@ -162,15 +164,16 @@ struct Pump<'a, T> {
     driver: &'a mut Driver,
     to: T,
     speed: Option<Speed>,
-    shown: Vec<u8>,
+    /// With the echo of what was typed, passwords too.
+    shown: Secret,
     is_flushed: bool,
     /// The line's next speed, and how much is to be shown before.
     next_speed: Option<(usize, u32)>,
 }
 
 impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
-    const fn new(driver: &'a mut Driver, to: T, speed: Option<Speed>) -> Self {
-        Self { driver, to, speed, shown: Vec::new(), is_flushed: true, next_speed: None }
+    fn new(driver: &'a mut Driver, to: T, speed: Option<Speed>) -> Self {
+        Self { driver, to, speed, shown: Secret::default(), is_flushed: true, next_speed: None }
     }
 
     /// Goes on until the terminal's octets end. May be dropped; nothing is lost but what is typed later.
@@ -195,14 +198,15 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
         from: &mut (impl AsyncRead + Unpin),
         is_open: bool,
     ) -> io::Result<ControlFlow<()>> {
-        let until = self.next_speed.map_or(self.shown.len(), |(octets, _)| octets);
-        let portion = self.shown.get(..until).unwrap_or_default();
+        let waiting = self.shown.reveal().len();
+        let until = self.next_speed.map_or(waiting, |(octets, _)| octets);
+        let portion = self.shown.reveal().get(..until).unwrap_or_default();
         tokio::select! {
             // What is there already comes first, so that a portion of answers is one write.
             biased;
-            notice = self.driver.next(), if self.shown.len() < UNSHOWN_OCTETS_MAX => match notice {
-                Notice::Show(mut octets) => {
-                    self.shown.append(&mut octets);
+            notice = self.driver.next(), if waiting < UNSHOWN_OCTETS_MAX => match notice {
+                Notice::Show(octets) => {
+                    self.shown.extend(Secret::new(octets).reveal());
                     self.is_flushed = false;
                 }
                 Notice::Report(words) => tracing::warn!("{words}"),
@@ -214,11 +218,11 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
             written = write_or_flush(&mut self.to, portion), if !self.is_flushed => match written? {
                 0 => self.on_flushed().await,
                 octets => {
-                    self.shown.drain(..octets);
+                    self.shown.take_off(octets);
                     self.next_speed = self.next_speed.map(|(until, speed)| (until - octets, speed));
                 }
             },
-            typed = read(from), if is_open && self.shown.len() < SHOWN_OCTETS_MAX => match typed?.as_slice() {
+            typed = read(from), if is_open && waiting < SHOWN_OCTETS_MAX => match typed?.reveal() {
                 [] => return Ok(ControlFlow::Break(())),
                 octets => self.driver.typed(octets),
             },
@@ -232,22 +236,24 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
             change_speed(self.speed.as_ref(), speed).await;
             self.next_speed = None;
         }
-        if self.shown.is_empty() {
+        if self.shown.reveal().is_empty() {
             self.is_flushed = true;
             // An idle line keeps no room.
-            self.shown = Vec::new();
+            self.shown = Secret::default();
             self.driver.shown();
         }
     }
 }
 
-/// What is typed next; nothing at its end. Room for it is taken only when it is there.
-async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+/// What is typed next, which may be a password; nothing at its end. Room for it is taken only when it is there.
+async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Secret> {
     poll_fn(|context| {
         let mut buffer = [0; TYPED_OCTETS_MAX];
         let mut buffer = ReadBuf::new(&mut buffer);
         ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
-        Ok(buffer.filled().to_vec()).into()
+        let typed = Secret::new(buffer.filled());
+        buffer.filled_mut().zeroize();
+        Ok(typed).into()
     })
     .await
 }

@@ -6,6 +6,7 @@
 use super::Run;
 pub use super::rows::COMMANDS;
 use crate::terminal::grammar::{Argument, CommandLine, Form, Invocation};
+use mail::secret::Secret;
 use std::fmt::Write as _;
 
 /// A command, with the forms it has.
@@ -76,7 +77,7 @@ pub(crate) struct Arguments {
 enum Value {
     Omitted,
     Number(u32),
-    Octets(Vec<u8>),
+    Octets(Secret),
 }
 
 impl Arguments {
@@ -124,7 +125,7 @@ impl Arguments {
     /// Octets of a text or a name; `None` when it was omitted.
     pub(crate) fn octets(&self, at: usize) -> Option<&[u8]> {
         match self.values.get(at)? {
-            Value::Octets(octets) => Some(octets),
+            Value::Octets(octets) => Some(octets.reveal()),
             Value::Omitted | Value::Number(_) => None,
         }
     }
@@ -140,7 +141,7 @@ impl Arguments {
         match self.values.get(at)? {
             Value::Omitted => None,
             Value::Number(number) => Some(number.to_string()),
-            Value::Octets(octets) => Some(format!("\"{}\"", String::from_utf8_lossy(octets))),
+            Value::Octets(octets) => Some(format!("\"{}\"", String::from_utf8_lossy(octets.reveal()))),
         }
     }
 }
@@ -154,11 +155,12 @@ impl Parameter {
 
 impl ParameterKind {
     fn check(self, argument: &Argument) -> Option<Value> {
-        let (octets, is_quoted) = match argument {
+        let (given, is_quoted) = match argument {
             Argument::Omitted => return None,
             Argument::Quoted(octets) => (octets, true),
             Argument::Bare(octets) => (octets, false),
         };
+        let octets = given.reveal();
         let one_line = || !octets.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
         match self {
             Self::Number(least, most) => {
@@ -169,14 +171,14 @@ impl ParameterKind {
             }
             Self::WordOf(words) => {
                 let word = words.iter().find(|word| word.as_bytes().eq_ignore_ascii_case(octets))?;
-                is_quoted.then(|| Value::Octets((*word).into()))
+                is_quoted.then(|| Value::Octets(Secret::new(*word)))
             }
             Self::Text(least, most) => {
                 let fits = is_quoted && (least..=most).contains(&octets.len()) && one_line();
-                fits.then(|| Value::Octets(octets.clone()))
+                fits.then(|| Value::Octets(given.clone()))
             }
-            Self::Octets(most) => (is_quoted && octets.len() <= most).then(|| Value::Octets(octets.clone())),
-            Self::Name => (!octets.is_empty() && one_line()).then(|| Value::Octets(octets.clone())),
+            Self::Octets(most) => (is_quoted && octets.len() <= most).then(|| Value::Octets(given.clone())),
+            Self::Name => (!octets.is_empty() && one_line()).then(|| Value::Octets(given.clone())),
         }
     }
 }
@@ -244,7 +246,7 @@ impl Command {
 #[must_use]
 pub fn forms_on(line: &[u8]) -> Vec<(String, FormKind)> {
     let mut forms = Vec::new();
-    let Some(mut line) = CommandLine::new(line.to_vec()) else { return forms };
+    let Some(mut line) = CommandLine::new(Secret::new(line)) else { return forms };
     while let Ok(Some(Invocation { name, form })) = line.next_command() {
         let kind = match form {
             Form::Execute => FormKind::Execute,

@@ -1,6 +1,10 @@
 //! A command line while it is typed: line ends, editing, noise before `AT`, `A/`, and the bound (commands.md §1).
 //!
+//! A line may hold a password, and leaves none behind.
+//!
 //! Not here: echo, and what a line means.
+
+use mail::secret::Secret;
 
 /// The characters that S registers may change (V.250 §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub(crate) enum Edit {
     /// It is part of a line, or edited one.
     Taken,
     /// It completed a line, which is given without the noise before it.
-    Line(Vec<u8>),
+    Line(Secret),
     /// It completed a line over the bound, whose octets are gone.
     TooLong,
     /// It completed `A/`.
@@ -36,7 +40,7 @@ pub(crate) enum Edit {
 
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
-    line: Vec<u8>,
+    line: Secret,
     too_long: bool,
     after_line_end: bool,
     /// Whether the terminal ends its lines with CRLF, as far as it has shown.
@@ -59,15 +63,17 @@ impl Editor {
         }
         match octet {
             _ if self.too_long => {}
-            _ if octet == registers.backspace || octet == 0x7f => drop(self.line.pop()),
-            b'/' if matches!(self.line.as_slice(), [b'A' | b'a']) => {
-                self.line = Vec::new();
+            _ if octet == registers.backspace || octet == 0x7f => {
+                self.line.truncate(self.line.reveal().len().saturating_sub(1));
+            }
+            b'/' if matches!(self.line.reveal(), [b'A' | b'a']) => {
+                self.line = Secret::default();
                 return Edit::Repeat;
             }
             // Noise: an escape, a NUL, octets of another speed (commands.md §1). It would count against the bound.
-            _ if self.line.is_empty() && !octet.is_ascii_graphic() => {}
-            _ if self.line.len() >= octets_max => {
-                self.line = Vec::new();
+            _ if self.line.reveal().is_empty() && !octet.is_ascii_graphic() => {}
+            _ if self.line.reveal().len() >= octets_max => {
+                self.line = Secret::default();
                 self.too_long = true;
             }
             _ => self.line.push(octet),
@@ -100,13 +106,13 @@ impl Editor {
     }
 
     /// Whether a line is partly typed.
-    pub(crate) const fn is_in_line(&self) -> bool {
-        !self.line.is_empty() || self.too_long
+    pub(crate) fn is_in_line(&self) -> bool {
+        !self.line.reveal().is_empty() || self.too_long
     }
 
     /// Makes what has been typed of a line void: its other octets were lost, and it will be [`Edit::TooLong`].
     pub(crate) fn spoil(&mut self) {
-        self.line = Vec::new();
+        self.line = Secret::default();
         self.too_long = true;
     }
 }
@@ -122,7 +128,7 @@ mod tests {
     }
 
     fn line(text: &str) -> Edit {
-        Edit::Line(text.into())
+        Edit::Line(Secret::new(text))
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! Not here: which commands there are, and what their parameters may be ([`crate::command::table`]).
 
+use mail::secret::Secret;
 use std::ops::Range;
 
 /// The rest of a command line that is still to be executed.
 #[derive(Debug)]
 pub(crate) struct CommandLine {
-    text: Vec<u8>,
+    /// It may hold a password.
+    text: Secret,
     at: usize,
 }
 
@@ -34,9 +36,9 @@ pub(crate) enum Argument {
     /// Nothing between two commas.
     Omitted,
     /// In quotes, or given as `{non-ascii}"hex"`.
-    Quoted(Vec<u8>),
+    Quoted(Secret),
     /// Without quotes.
-    Bare(Vec<u8>),
+    Bare(Secret),
 }
 
 /// The line cannot be read any further.
@@ -45,14 +47,14 @@ pub(crate) struct Malformed;
 
 impl CommandLine {
     /// Takes a line, without noise before it. `None` when it does not begin with `AT`: it is not for us.
-    pub(crate) fn new(line: Vec<u8>) -> Option<Self> {
-        let is_ours = line.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"AT"));
+    pub(crate) fn new(line: Secret) -> Option<Self> {
+        let is_ours = line.reveal().get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"AT"));
         is_ours.then_some(Self { text: line, at: 2 })
     }
 
     /// What is left of it.
     pub(crate) fn rest(&self) -> &[u8] {
-        self.slice(self.at..self.text.len())
+        self.slice(self.at..self.text.reveal().len())
     }
 
     /// The next command; `None` at the end.
@@ -116,11 +118,11 @@ impl CommandLine {
                 self.skip(|octet| octet == b' ');
                 let digits = self.at;
                 self.skip(|octet| octet.is_ascii_digit());
-                Form::Write(vec![Argument::Bare(self.slice(digits..self.at).to_vec())])
+                Form::Write(vec![Argument::Bare(Secret::new(self.slice(digits..self.at)))])
             }
             Some(b'0'..=b'9') => {
                 self.skip(|octet| octet.is_ascii_digit());
-                Form::Write(vec![Argument::Bare(self.slice(digits..self.at).to_vec())])
+                Form::Write(vec![Argument::Bare(Secret::new(self.slice(digits..self.at)))])
             }
             _ => Form::Execute,
         };
@@ -154,11 +156,11 @@ impl CommandLine {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.text.reveal().get(self.at).copied()
     }
 
     fn slice(&self, range: Range<usize>) -> &[u8] {
-        self.text.get(range).unwrap_or_default()
+        self.text.reveal().get(range).unwrap_or_default()
     }
 
     fn name(&self, range: Range<usize>) -> String {
@@ -189,12 +191,12 @@ fn argument(text: &[u8]) -> Result<Argument, Malformed> {
         && prefix.eq_ignore_ascii_case(NON_ASCII)
     {
         let digits = unquoted(hex.trim_ascii()).ok_or(Malformed)?;
-        return octets_of_hex(digits).map(Argument::Quoted).ok_or(Malformed);
+        return octets_of_hex(digits).map(|octets| Argument::Quoted(Secret::new(octets))).ok_or(Malformed);
     }
     match unquoted(text) {
-        Some(inside) => Ok(Argument::Quoted(inside.to_vec())),
+        Some(inside) => Ok(Argument::Quoted(Secret::new(inside))),
         None if text.contains(&b'"') => Err(Malformed),
-        None => Ok(Argument::Bare(text.to_vec())),
+        None => Ok(Argument::Bare(Secret::new(text))),
     }
 }
 
@@ -215,7 +217,7 @@ mod tests {
     use super::*;
 
     fn commands(line: &str) -> Result<Vec<(String, Form)>, Malformed> {
-        let mut line = CommandLine::new(line.into()).unwrap();
+        let mut line = CommandLine::new(Secret::new(line)).unwrap();
         let mut commands = Vec::new();
         while let Some(Invocation { name, form }) = line.next_command()? {
             commands.push((name, form));
@@ -268,8 +270,8 @@ mod tests {
     #[test]
     fn text_by_its_octets() {
         let octets = |text: &str| argument(text.as_bytes());
-        assert_eq!(octets("{non-ascii}\"E6B58b\""), Ok(Argument::Quoted("测".into())));
-        assert_eq!(octets("{NON-ASCII} \"\""), Ok(Argument::Quoted(vec![])));
+        assert_eq!(octets("{non-ascii}\"E6B58b\""), Ok(Argument::Quoted(Secret::new("测"))));
+        assert_eq!(octets("{NON-ASCII} \"\""), Ok(Argument::Quoted(Secret::default())));
         for bad in ["{non-ascii}E6", "{non-ascii}\"E\"", "{non-ascii}\"xy\"", "{non-ascii}"] {
             assert_eq!(octets(bad), Err(Malformed), "{bad}");
         }
@@ -290,6 +292,8 @@ mod tests {
         ] {
             assert_eq!(commands(line), Err(Malformed), "{line}");
         }
-        assert!(CommandLine::new(b"hello".to_vec()).is_none() && CommandLine::new(b"A".to_vec()).is_none());
+        assert!(
+            CommandLine::new(Secret::new("hello")).is_none() && CommandLine::new(Secret::new("A")).is_none()
+        );
     }
 }

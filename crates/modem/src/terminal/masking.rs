@@ -17,12 +17,13 @@ const NAME_OCTETS_MAX: usize = 16;
 
 /// The line without secrets. Behind the first one, or what may be one, nothing of it is told.
 pub(crate) fn masked(line: &[u8]) -> Vec<u8> {
-    let Some(mut commands) = CommandLine::new(line.to_vec()) else {
+    let Some(mut commands) = CommandLine::new(Secret::new(line)) else {
         return if line.is_empty() { Vec::new() } else { Secret::MASK.into() };
     };
     let mut told = line.get(..2).unwrap_or_default().to_vec();
     loop {
-        let before = commands.rest().to_vec();
+        let before = Secret::new(commands.rest());
+        let before = before.reveal();
         let next = commands.next_command();
         let as_typed = before.get(..before.len() - commands.rest().len()).unwrap_or_default();
         match next {
@@ -93,7 +94,7 @@ fn look(command: Option<&Command>, at: usize, argument: &Argument) -> Look {
 fn octets(argument: &Argument) -> &[u8] {
     match argument {
         Argument::Omitted => &[],
-        Argument::Quoted(octets) | Argument::Bare(octets) => octets,
+        Argument::Quoted(octets) | Argument::Bare(octets) => octets.reveal(),
     }
 }
 
