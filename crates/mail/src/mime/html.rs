@@ -2,7 +2,7 @@
 //!
 //! Not here: whether a mail's HTML is its text.
 
-use crate::limits::HTML_NESTING_MAX;
+use crate::limits::{HTML_NESTING_MAX, HTML_TAGS_MAX};
 use memchr::{memchr, memmem};
 
 /// Columns the text is wrapped at.
@@ -16,9 +16,11 @@ const SELF_ENDING: [&str; 27] = [
 ];
 
 /// The text of an HTML document. `None` when it cannot be made in reasonable time: the work of reading HTML grows
-/// with the square of how deep its elements nest, and each of them may indent every line.
+/// with the square of how deep its elements nest, and each of them may indent every line; tables grow with the square of
+/// their cells.
 pub(super) fn to_text(html: &str) -> Option<String> {
-    if nesting(html) > HTML_NESTING_MAX {
+    let Outline { tags, nesting } = outline(html);
+    if tags > HTML_TAGS_MAX || nesting > HTML_NESTING_MAX {
         return None;
     }
     let html = without_row_spans(html);
@@ -58,27 +60,36 @@ fn without_row_spans(html: &str) -> String {
     without
 }
 
-/// How many elements are inside one another, or more: an end tag counts only where it ends the element opened last.
-fn nesting(html: &str) -> usize {
+/// What the work of reading a document grows with.
+#[derive(Debug, PartialEq, Eq)]
+struct Outline {
+    /// How many tags it has, or more.
+    tags: usize,
+    /// How many elements are inside one another, or more: an end tag counts only where it ends the element opened last.
+    nesting: usize,
+}
+
+fn outline(html: &str) -> Outline {
     let mut open: Vec<&str> = Vec::new();
-    let mut deepest = 0;
+    let (mut tags, mut nesting) = (0, 0);
     let mut rest = html;
     while let Some(at) = memchr(b'<', rest.as_bytes()) {
         rest = rest.get(at + 1..).unwrap_or_default();
         let (is_end, tag) = rest.strip_prefix('/').map_or((false, rest), |tag| (true, tag));
         let name_end = tag.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tag.len());
         let name = tag.get(..name_end).unwrap_or_default();
+        tags += usize::from(!name.is_empty());
         if name.is_empty() || SELF_ENDING.iter().any(|other| name.eq_ignore_ascii_case(other)) {
             continue;
         }
         if !is_end {
             open.push(name);
-            deepest = deepest.max(open.len());
+            nesting = nesting.max(open.len());
         } else if open.last().is_some_and(|last| name.eq_ignore_ascii_case(last)) {
             open.pop();
         }
     }
-    deepest
+    Outline { tags, nesting }
 }
 
 #[cfg(test)]
@@ -115,7 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_counted_and_more_than_the_bound_are_not_read() {
+        assert_eq!(outline("<b>a</b> < 1 <!-- --><br/><TD x>"), Outline { tags: 4, nesting: 1 });
+        for unit in ["<td>x", "<br>", "<blockquote></blockquote>"] {
+            let tags = unit.matches('<').count();
+            let fits = unit.repeat(HTML_TAGS_MAX / tags);
+            assert!(to_text(&fits).is_some(), "{unit}");
+            assert_eq!(to_text(&format!("{fits}<p>")), None, "{unit}");
+        }
+    }
+
+    #[test]
     fn nesting_is_counted_and_never_too_low() {
+        let nesting = |html: &str| outline(html).nesting;
         assert_eq!(nesting("<b><i>x</i></b><b><br><p><p></b>"), 2);
         assert_eq!(nesting("<ul><marquee></ul></marquee>".repeat(3).as_str()), 4);
         assert_eq!(nesting("a < b <> </b> <!-- -->"), 0);
