@@ -61,7 +61,7 @@ impl Outgoing {
         call: &Call,
         mut tell: impl FnMut(Instant, Told),
     ) -> Result<(), NotSent> {
-        let (watch, is_traced) = (Stopwatch::start(), self.is_traced);
+        let watch = Stopwatch::start();
         let (server, port) = upstream.server(call);
         let not_sent = |words: &str, failure| NotSent { words: format!("{server}:{port} {words}"), failure };
         let dialled = match tokio::time::timeout(IDLE_MAX, dial_upstream(upstream, call)).await {
@@ -75,14 +75,9 @@ impl Outgoing {
         };
         let Dialled { link, route, handshake, token } = dialled;
         tell(watch.now(), Told::Dialled);
-        let Ok(sender) = call.sender.as_deref().map_or(Ok(Path::null()), str::parse) else {
+        let Some(client) = self.client(call, route, watch.now()) else {
             return Err(not_sent("was told nothing: the sender's address cannot be one", None));
         };
-        let client = Client::new(self.order(sender, call, route), watch.now());
-        let mut client = client.waiting_for_the_verdict(VERDICT_WAIT);
-        if is_traced {
-            client.trace();
-        }
         let mut running = Running::new(client, link, handshake, watch);
         let mut obstacle = None;
         while let Some(all) = running.step().await {
@@ -118,6 +113,20 @@ impl Outgoing {
             });
         }
         Err(not_sent("was left without an outcome, which is a defect of this program's", None))
+    }
+
+    /// The client that says all this, on a link that is being opened since `now`; `None` if the sender's address cannot be
+    /// one.
+    #[must_use]
+    pub fn client(self, call: &Call, route: Route, now: Instant) -> Option<Client> {
+        let is_traced = self.is_traced;
+        let sender = call.sender.as_deref().map_or(Ok(Path::null()), str::parse).ok()?;
+        let client = Client::new(self.order(sender, call, route), now);
+        let mut client = client.waiting_for_the_verdict(VERDICT_WAIT);
+        if is_traced {
+            client.trace();
+        }
+        Some(client)
     }
 
     fn order(self, sender: Path, call: &Call, route: Route) -> Order {

@@ -11,6 +11,7 @@
 //!
 //! Not here: how a mail is carried to a server ([`crate::outgoing`]).
 
+mod attempt;
 mod bounce;
 pub mod command;
 mod entrance;
@@ -18,6 +19,7 @@ mod envelope;
 mod index;
 mod intake;
 mod orders;
+pub mod place;
 mod spool;
 mod verdict;
 pub mod worker;
@@ -25,6 +27,7 @@ pub mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::Attempt;
 pub use entrance::Entrance;
 pub use index::Queue;
 pub use spool::{BadId, Id};

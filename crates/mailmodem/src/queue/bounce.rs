@@ -6,11 +6,11 @@
 //! Not here: the log.
 
 use super::envelope::{Envelope, Fate, Recipient};
+use super::place::Place;
 use super::spool::{Id, Spool, State, names, write_file};
 use crate::limits::FAILED_MAX;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,51 +28,52 @@ pub(super) fn tell(
 ) -> io::Result<()> {
     let [report, message] = files(spool, id);
     let new = spool.failed().join(format!("{id}.new"));
-    remove(&new)?;
-    write_file(&new, text(id, state, envelope).as_bytes())?;
-    fs::rename(&new, &report)?;
+    let place = spool.place();
+    remove(place, &new)?;
+    write_file(place, &new, text(id, state, envelope).as_bytes())?;
+    place.rename(&new, &report)?;
     let own = spool.message(id);
-    match fs::hard_link(&own, &message) {
+    match place.link(&own, &message) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            // A file system without links. The mode comes along.
-            fs::copy(&own, &message).map(drop)
+            // A file system without links.
+            io::copy(&mut place.open(&own)?, &mut place.create(&message)?).map(drop)
         }
         Ok(()) | Err(_) => Ok(()),
     }?;
-    fs::File::open(spool.failed())?.sync_all()?;
-    keep_within(&spool.failed(), octets_max)
+    place.sync(&spool.failed())?;
+    keep_within(place, &spool.failed(), octets_max)
 }
 
 /// Removes the report of a mail, if there is one: it went after all.
 pub(super) fn forget(spool: &Spool, id: Id) {
     for file in files(spool, id) {
-        if let Err(error) = remove(&file) {
+        if let Err(error) = remove(spool.place(), &file) {
             tracing::warn!(file = %file.display(), %error, "cannot be removed");
         }
     }
 }
 
-fn remove(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
+fn remove(place: &dyn Place, file: &Path) -> io::Result<()> {
+    match place.remove(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
 }
 
 /// Removes the oldest reports, until what is left is within the bounds. The newest always stays.
-fn keep_within(directory: &Path, octets_max: u64) -> io::Result<()> {
+fn keep_within(place: &dyn Place, directory: &Path, octets_max: u64) -> io::Result<()> {
     let mut reports: BTreeMap<Id, (u64, Vec<PathBuf>)> = BTreeMap::new();
-    for (id, end) in names(directory)? {
+    for (id, end) in names(place, directory)? {
         let file = directory.join(format!("{id}.{end}"));
         let (octets, files) = reports.entry(id).or_default();
-        *octets = octets.saturating_add(fs::symlink_metadata(&file)?.len());
+        *octets = octets.saturating_add(place.octets(&file)?);
         files.push(file);
     }
     let mut octets: u64 = reports.values().map(|(octets, _)| octets).sum();
     while (reports.len() > FAILED_MAX || octets > octets_max) && reports.len() > 1 {
         let Some((id, (its_octets, files))) = reports.pop_first() else { break };
         tracing::warn!(%id, "the report of a failed mail is removed: there are too many, and it is the oldest");
-        files.iter().try_for_each(|file| remove(file))?;
+        files.iter().try_for_each(|file| remove(place, file))?;
         octets = octets.saturating_sub(its_octets);
     }
     Ok(())

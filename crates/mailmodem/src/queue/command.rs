@@ -6,6 +6,7 @@
 //! Not here: how orders are carried out ([`super::index`]).
 
 use super::orders::{self, Order};
+use super::place::ThisMachine;
 use super::spool::{self, BadId, Id, Listed, State};
 use super::{Queue, Settings};
 use crate::limits::{ORDER_CHECK, ORDER_WAIT, SHOWN_HEADER_OCTETS_MAX};
@@ -83,7 +84,7 @@ pub fn run(settings: Settings, errand: Errand) -> anyhow::Result<Vec<u8>> {
     let cannot_read = || format!("cannot read the queue in {}", directory.display());
     match errand {
         Errand::List { json: is_json } => {
-            let listed = spool::list(&directory).with_context(cannot_read)?;
+            let listed = spool::list(&ThisMachine, &directory).with_context(cannot_read)?;
             if is_json {
                 let objects: Vec<Value> = listed.iter().map(object).collect();
                 return Ok(format!("{:#}\n", Value::Array(objects)).into_bytes());
@@ -91,8 +92,8 @@ pub fn run(settings: Settings, errand: Errand) -> anyhow::Result<Vec<u8>> {
             Ok(table(&listed, &directory).into_bytes())
         }
         Errand::Show { id, message, json } => {
-            let listed =
-                spool::find(&directory, id).with_context(|| format!("there is no mail {id} in the queue"))?;
+            let listed = spool::find(&ThisMachine, &directory, id)
+                .with_context(|| format!("there is no mail {id} in the queue"))?;
             let file = spool::message(&directory, id);
             let cannot_read = || format!("cannot read {}", file.display());
             if message {
@@ -177,7 +178,7 @@ fn table(listed: &[Listed], directory: &Path) -> String {
             text += &format!("    {words}\n");
         }
     }
-    let failed = spool::names(&directory.join("failed")).unwrap_or_default();
+    let failed = spool::names(&ThisMachine, &directory.join("failed")).unwrap_or_default();
     let failed = failed.iter().filter(|(_, end)| end == "txt").count();
     if failed > 0 {
         text += &format!(
@@ -249,7 +250,7 @@ fn in_words(seconds: i64) -> String {
 
 fn order(settings: Settings, order: Order, mails: &[Which]) -> anyhow::Result<Vec<u8>> {
     let directory = settings.directory.clone();
-    let listed = spool::list(&directory)
+    let listed = spool::list(&ThisMachine, &directory)
         .with_context(|| format!("cannot read the queue in {}", directory.display()))?;
     let mut ids: Vec<Id> = Vec::new();
     for which in mails {
@@ -281,11 +282,11 @@ fn order(settings: Settings, order: Order, mails: &[Which]) -> anyhow::Result<Ve
     let mut is_done = true;
     for id in ids {
         let is_given = orders::is_given(&place, order, id);
-        let found = spool::find(&directory, id);
+        let found = spool::find(&ThisMachine, &directory, id);
         let is_there = found.is_some();
         let is_going = found.is_some_and(|listed| listed.state == State::Sending);
         if !is_there {
-            orders::done(&place, order, id);
+            orders::done(&ThisMachine, &place, order, id);
         }
         let word = match (order, is_there, is_given) {
             (Order::Remove, false, _) => "removed",

@@ -8,9 +8,12 @@ use crate::limits::DUPLEX_OCTETS_MAX;
 use crate::link::{Link, serve};
 use crate::network::Dialled;
 use crate::upstream::Upstream;
+use mail::machine::Machine;
 use mail::smtp::server::{Server, Settings};
 use modem::modem::{Obstacle, ObstacleKind};
 use modem::route::{Account, Call, Route};
+use std::convert::Infallible;
+use std::io;
 
 /// A line's way into the queue.
 #[derive(Clone)]
@@ -27,12 +30,30 @@ impl Entrance {
     /// # Errors
     /// The queue cannot be used.
     pub fn enter(&self, upstream: &Upstream, line: &str, call: &Call) -> Result<Dialled, Obstacle> {
-        let spool = self.queue.spool().map_err(|error| Obstacle {
+        let server = self.server(&upstream.name, line, call).map_err(|error| Obstacle {
             kind: ObstacleKind::Network,
             words: format!("was not called: the queue cannot be used: {error}"),
         })?;
+        let (near, far) = tokio::io::duplex(DUPLEX_OCTETS_MAX);
+        tokio::spawn(serve(server, far));
+        let route =
+            Route { account: Account::Nobody, rewriting: upstream.rewriting.clone(), ..Route::default() };
+        Ok(Dialled { link: Link::new(near), route, handshake: None, token: None })
+    }
+
+    /// The far end of such a link.
+    ///
+    /// # Errors
+    /// The queue cannot be used.
+    pub fn server(
+        &self,
+        upstream: &str,
+        line: &str,
+        call: &Call,
+    ) -> io::Result<Box<dyn Machine<Event = Infallible> + Send>> {
+        let spool = self.queue.spool()?;
         let origin = Origin {
-            upstream: upstream.name.clone(),
+            upstream: upstream.to_owned(),
             line: line.to_owned(),
             server: call.server.clone(),
             port: call.port,
@@ -45,13 +66,6 @@ impl Entrance {
             eight_bit_mime: false,
             ..Settings::new("queue.invalid", octets_max, "")
         };
-        let (near, far) = tokio::io::duplex(DUPLEX_OCTETS_MAX);
-        tokio::spawn(serve(
-            Box::new(Server::new(Intake::new(self.queue.clone(), spool, origin), settings)),
-            far,
-        ));
-        let route =
-            Route { account: Account::Nobody, rewriting: upstream.rewriting.clone(), ..Route::default() };
-        Ok(Dialled { link: Link::new(near), route, handshake: None, token: None })
+        Ok(Box::new(Server::new(Intake::new(self.queue.clone(), spool, origin), settings)))
     }
 }

@@ -8,6 +8,7 @@
 
 use super::envelope::{Envelope, Fate};
 use super::orders::{self, Order};
+use super::place::{Place, ThisMachine};
 use super::spool::{self, Id, Listed, Spool, State};
 use super::verdict::{self, Verdict};
 use super::{Settings, WhenFateUnknown, bounce};
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 pub struct Queue(Arc<Shared>);
 
 struct Shared {
+    place: Arc<dyn Place>,
     settings: Settings,
     ground: Mutex<Ground>,
     /// Something may be due, or ordered.
@@ -69,8 +71,18 @@ impl Queue {
     /// A queue that is opened when it is needed.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        Self::at(Arc::new(ThisMachine), settings)
+    }
+
+    /// One that lives elsewhere than on this machine.
+    #[must_use]
+    pub fn at(place: Arc<dyn Place>, settings: Settings) -> Self {
         let (ground, changed) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Shared { settings, ground, changed }))
+        Self(Arc::new(Shared { place, settings, ground, changed }))
+    }
+
+    pub(super) fn place(&self) -> &dyn Place {
+        self.0.place.as_ref()
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -101,8 +113,8 @@ impl Queue {
         if let Some(spool) = &ground.spool {
             return Ok(Arc::clone(spool));
         }
-        let spool = Arc::new(Spool::open(self.settings().directory.clone())?);
-        for listed in spool::list(spool.directory())? {
+        let spool = Arc::new(Spool::open(Arc::clone(&self.0.place), self.settings().directory.clone())?);
+        for listed in spool::list(self.place(), spool.directory())? {
             self.take_up(&mut ground, &spool, listed);
         }
         ground.spool = Some(Arc::clone(&spool));
@@ -141,7 +153,7 @@ impl Queue {
                 tracing::error!(%id, %error, "cannot tell of a queued mail that is held");
             }
         }
-        let now = Timestamp::now();
+        let now = self.place().time();
         let settings = self.settings();
         let since = |time: Timestamp| Duration::try_from(now.duration_since(time)).unwrap_or_default();
         let until = |time: Timestamp| Duration::try_from(time.duration_since(now)).unwrap_or_default();
@@ -149,8 +161,8 @@ impl Queue {
         let left = settings.deadline.saturating_sub(since(envelope.tried_since));
         ground.mails += 1;
         ground.octets = ground.octets.saturating_add(envelope.octets);
-        let next_try = Instant::now() + wait.min(left);
-        let expires = Instant::now() + left;
+        let next_try = self.place().now() + wait.min(left);
+        let expires = self.place().now() + left;
         ground.entries.insert(id, Entry { envelope, state: at, is_under_way: false, next_try, expires });
     }
 
@@ -167,7 +179,7 @@ impl Queue {
     /// A mail is on the disk, and has its place in `room`.
     pub(super) fn add(&self, id: Id, envelope: Envelope, mut room: Room) {
         room.is_taken = true;
-        let now = Instant::now();
+        let now = self.place().now();
         let expires = now + self.settings().deadline;
         let entry = Entry { envelope, state: State::Waiting, is_under_way: false, next_try: now, expires };
         self.ground().entries.insert(id, entry);
@@ -196,9 +208,16 @@ impl Queue {
         self.ground().entries.is_empty()
     }
 
+    /// How much room is taken, by those that come in too: mails, and their octets.
+    #[must_use]
+    pub fn taken(&self) -> (usize, u64) {
+        let ground = self.ground();
+        (ground.mails, ground.octets)
+    }
+
     /// The next mail that is due, by an upstream that is not busy: it is under way from here on.
     pub(super) fn next_due(&self, busy: &BTreeSet<String>) -> Option<Due> {
-        let now = Instant::now();
+        let now = self.place().now();
         let mut ground = self.ground();
         let spool = Arc::clone(ground.spool.as_ref()?);
         let due = ground.entries.iter_mut().filter(|(_, entry)| entry.is_available(busy));
@@ -211,7 +230,8 @@ impl Queue {
     }
 
     /// When the next one will be.
-    pub(super) fn next_try(&self, busy: &BTreeSet<String>) -> Option<Instant> {
+    #[must_use]
+    pub fn next_try(&self, busy: &BTreeSet<String>) -> Option<Instant> {
         let ground = self.ground();
         let available = ground.entries.values().filter(|entry| entry.is_available(busy));
         available.map(|entry| entry.next_try).min()
@@ -241,7 +261,7 @@ impl Queue {
             Verdict::Known => true,
             Verdict::Unknown => self.settings().when_fate_unknown == WhenFateUnknown::Resend,
         };
-        let now = Instant::now();
+        let now = self.place().now();
         if is_known && expires <= now {
             verdict::give_up(&mut envelope, self.settings().deadline.as_secs() / 3600);
         }
@@ -251,7 +271,7 @@ impl Queue {
             // Only for what cannot be done with now, as on a full disk.
             self.settings().retry_wait_min
         };
-        envelope.next_try_at = in_a_while(wait);
+        envelope.next_try_at = in_a_while(self.place().time(), wait);
         let has_gone = envelope.having(Fate::Sent).count() > before.having(Fate::Sent).count();
         for (was, is) in before.recipients.iter().zip(&envelope.recipients) {
             if was.fate != is.fate && is.fate == Fate::Failed {
@@ -325,9 +345,9 @@ impl Queue {
     }
 
     /// Carries out the owner's orders that can be carried out now.
-    pub(super) fn obey(&self) {
+    pub fn obey(&self) {
         let Some(spool) = self.ground().spool.clone() else { return };
-        for (order, id) in orders::read(&spool.orders()) {
+        for (order, id) in orders::read(self.place(), &spool.orders()) {
             let obeyed = match order {
                 Order::Retry => self.retry(&spool, id),
                 Order::Remove => self.remove(&spool, id),
@@ -340,7 +360,7 @@ impl Queue {
                     tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
                 }
             }
-            orders::done(&spool.orders(), order, id);
+            orders::done(self.place(), &spool.orders(), order, id);
         }
     }
 
@@ -350,10 +370,10 @@ impl Queue {
             return Ok(true);
         };
         tracing::info!(%id, state = entry.state.name(), "a queued mail is tried again by its owner's order");
-        entry.envelope.next_try_at = Timestamp::now();
-        entry.envelope.tried_since = Timestamp::now();
-        entry.next_try = Instant::now();
-        entry.expires = Instant::now() + self.settings().deadline;
+        entry.envelope.next_try_at = self.place().time();
+        entry.envelope.tried_since = self.place().time();
+        entry.next_try = self.place().now();
+        entry.expires = self.place().now() + self.settings().deadline;
         spool.write(id, entry.state, &entry.envelope)?;
         spool.turn(id, entry.state, State::Waiting)?;
         entry.state = State::Waiting;
@@ -394,9 +414,9 @@ impl Entry {
     }
 }
 
-/// The machine's time then.
-fn in_a_while(wait: Duration) -> Timestamp {
-    Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
+/// That time, and so much more.
+fn in_a_while(time: Timestamp, wait: Duration) -> Timestamp {
+    time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// The room that a mail takes while it comes in.

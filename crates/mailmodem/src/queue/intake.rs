@@ -5,13 +5,12 @@
 
 use super::envelope::{Envelope, Fate, Recipient};
 use super::index::{Full, Queue, Room};
+use super::place::NewFile;
 use super::spool::{Id, Spool};
 use crate::limits::FILE_BUFFER_OCTETS;
-use jiff::Timestamp;
 use mail::sasl::server::Claim;
 use mail::smtp::command::Path;
 use mail::smtp::server::{Reaction, Service};
-use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -40,7 +39,7 @@ pub(super) struct Intake {
 struct Incoming {
     spool: Arc<Spool>,
     id: Id,
-    file: BufWriter<File>,
+    file: BufWriter<Box<dyn NewFile>>,
     room: Option<Room>,
     eight_bit: bool,
 }
@@ -77,7 +76,7 @@ impl Intake {
         let mut incoming = self.incoming.take().ok_or_else(nothing)?;
         incoming.file.flush()?;
         let room = incoming.room.take().ok_or_else(nothing)?;
-        let now = Timestamp::now();
+        let now = self.queue.place().time();
         let recipient = |address| Recipient { address, fate: Fate::Waiting, words: None };
         let Origin { upstream, line, server, port, hello_name } = self.origin.clone();
         let envelope = Envelope {
@@ -97,7 +96,7 @@ impl Intake {
             words: None,
         };
         let id = incoming.id;
-        let accepted = self.spool.accept(id, incoming.file.get_ref(), &envelope);
+        let accepted = self.spool.accept(id, incoming.file.get_ref().as_ref(), &envelope);
         if let Err(error) = accepted {
             incoming.room = Some(room);
             return Err(error.into());

@@ -3,9 +3,10 @@
 //!
 //! Not here: what is done.
 
+use super::place::Place;
 use super::spool::Id;
 use crate::limits::ORDERS_MAX;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -51,8 +52,8 @@ pub(super) fn is_given(directory: &Path, order: Order, id: Id) -> bool {
 }
 
 /// An order is carried out, or taken back.
-pub(super) fn done(directory: &Path, order: Order, id: Id) {
-    if let Err(error) = fs::remove_file(file(directory, order, id))
+pub(super) fn done(place: &dyn Place, directory: &Path, order: Order, id: Id) {
+    if let Err(error) = place.remove(&file(directory, order, id))
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(%id, order = order.name(), %error, "an order cannot be taken off");
@@ -60,16 +61,15 @@ pub(super) fn done(directory: &Path, order: Order, id: Id) {
 }
 
 /// The orders there are.
-pub(super) fn read(directory: &Path) -> Vec<(Order, Id)> {
-    let entries = match fs::read_dir(directory) {
+pub(super) fn read(place: &dyn Place, directory: &Path) -> Vec<(Order, Id)> {
+    let entries = match place.names(directory) {
         Ok(entries) => entries,
         Err(error) => {
             tracing::warn!(directory = %directory.display(), %error, "cannot look for orders");
             return Vec::new();
         }
     };
-    let orders = entries.take(ORDERS_MAX).flatten().filter_map(|entry| {
-        let name = entry.file_name();
+    let orders = entries.take(ORDERS_MAX).flatten().filter_map(|name| {
         let (order, id) = name.to_str()?.split_once('.')?;
         Some((Order::ALL.into_iter().find(|it| it.name() == order)?, id.parse().ok()?))
     });

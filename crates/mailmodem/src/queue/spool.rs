@@ -12,19 +12,14 @@
 //! Not here: when anything is done.
 
 use super::envelope::Envelope;
+use super::place::{NewFile, Place};
 use crate::limits::ENVELOPE_OCTETS_MAX;
-use crate::lock::{LockedDir, holder};
-use crate::maildir::create_private_directory;
-use cap_std::fs::Dir;
-use jiff::Timestamp;
-use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The name of a queued mail. They sort as the mails were taken, and no two of a queue are the same.
@@ -86,23 +81,12 @@ impl State {
 
 /// The directory of a queue, locked.
 pub(super) struct Spool {
+    place: Arc<dyn Place>,
     directory: PathBuf,
-    /// Synced when a name in it must last.
-    opened: File,
     /// Held as long as this is there.
-    _lock: LockedDir,
+    _lock: Box<dyn Send + Sync>,
     /// The last name that was given.
     last: AtomicU64,
-}
-
-/// What to do about a queue that somebody else sends.
-fn in_use(directory: &Path) -> String {
-    let holder = holder(directory);
-    let who = holder.map_or_else(|| "another mailmodem".to_owned(), |process| format!("process {process}"));
-    format!(
-        "{who} sends what is in {}; send on a line of that one's, or by a config with another data_dir",
-        directory.display()
-    )
 }
 
 impl Spool {
@@ -110,21 +94,17 @@ impl Spool {
     ///
     /// # Errors
     /// It is in use ([`io::ErrorKind::ResourceBusy`]), or cannot be read or written.
-    pub(super) fn open(directory: PathBuf) -> io::Result<Self> {
-        create_lasting_directory(&directory)?;
-        let opened = File::open(&directory)?;
-        let lock = LockedDir::new(Dir::from_std_file(opened.try_clone()?)).map_err(|errno| match errno {
-            Errno::WOULDBLOCK => io::Error::new(io::ErrorKind::ResourceBusy, in_use(&directory)),
-            errno => errno.into(),
-        })?;
+    pub(super) fn open(place: Arc<dyn Place>, directory: PathBuf) -> io::Result<Self> {
+        place.make_directory(&directory)?;
+        let lock = place.lock(&directory)?;
         for inside in ["orders", "failed"] {
-            create_private_directory(&directory.join(inside))?;
+            place.make_directory(&directory.join(inside))?;
         }
-        opened.sync_all()?;
-        let spool = Self { directory, opened, _lock: lock, last: AtomicU64::new(0) };
+        place.sync(&directory)?;
+        let spool = Self { place, directory, _lock: lock, last: AtomicU64::new(0) };
         let mut last = 0;
         for part in [spool.directory.clone(), spool.failed()] {
-            for (id, _) in names(&part)? {
+            for (id, _) in names(spool.place(), &part)? {
                 last = last.max(id.0);
             }
         }
@@ -135,15 +115,20 @@ impl Spool {
 
     /// Removes what belongs to no accepted mail.
     fn clear(&self) -> io::Result<()> {
-        let names = names(&self.directory)?;
+        let names = names(self.place(), &self.directory)?;
         let is_accepted = |id| names.iter().any(|(other, end)| *other == id && state_of(end).is_some());
         for (id, end) in &names {
             if end == "new" || (end == "eml" && !is_accepted(*id)) {
                 tracing::debug!(%id, "removed what was left of a mail that was not accepted");
-                fs::remove_file(self.path(*id, end))?;
+                self.place.remove(&self.path(*id, end))?;
             }
         }
         Ok(())
+    }
+
+    /// What it is on.
+    pub(super) fn place(&self) -> &dyn Place {
+        self.place.as_ref()
     }
 
     /// Where it is.
@@ -170,8 +155,8 @@ impl Spool {
     }
 
     /// Begins the message of a mail.
-    pub(super) fn create(&self) -> io::Result<(Id, File)> {
-        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
+    pub(super) fn create(&self) -> io::Result<(Id, Box<dyn NewFile>)> {
+        let now = u64::try_from(self.place.time().as_microsecond()).unwrap_or_default();
         let next = |last: u64| now.max(last.saturating_add(1));
         // The clock may be set back; names go on.
         let last = match self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
@@ -179,15 +164,15 @@ impl Spool {
             Ok(last) | Err(last) => last,
         };
         let id = Id(next(last));
-        Ok((id, create(&self.message(id))?))
+        Ok((id, self.place.create(&self.message(id))?))
     }
 
     /// Takes a mail whose message is written: from here on it is in the queue, whatever happens.
     ///
     /// # Errors
     /// It is not, and nothing is left of it.
-    pub(super) fn accept(&self, id: Id, message: &File, envelope: &Envelope) -> io::Result<()> {
-        let accepted = message.sync_all().and_then(|()| self.write(id, State::Waiting, envelope));
+    pub(super) fn accept(&self, id: Id, message: &dyn NewFile, envelope: &Envelope) -> io::Result<()> {
+        let accepted = message.sync().and_then(|()| self.write(id, State::Waiting, envelope));
         if accepted.is_err() {
             // What cannot be removed now is cleared at the next start, unless its name came to last after all.
             self.drop_file(&self.path(id, State::Waiting.name()));
@@ -203,7 +188,7 @@ impl Spool {
     }
 
     fn drop_file(&self, file: &Path) {
-        match fs::remove_file(file) {
+        match self.place.remove(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(file = %file.display(), %error, "cannot be removed");
             }
@@ -215,19 +200,19 @@ impl Spool {
     pub(super) fn write(&self, id: Id, state: State, envelope: &Envelope) -> io::Result<()> {
         let new = self.path(id, "new");
         self.drop_file(&new);
-        let written = write_file(&new, &serde_json::to_vec_pretty(envelope)?)
-            .and_then(|()| fs::rename(&new, self.path(id, state.name())));
+        let written = write_file(self.place(), &new, &serde_json::to_vec_pretty(envelope)?)
+            .and_then(|()| self.place.rename(&new, &self.path(id, state.name())));
         if written.is_err() {
             self.drop_file(&new);
         }
-        written.and_then(|()| self.opened.sync_all())
+        written.and_then(|()| self.place.sync(&self.directory))
     }
 
     /// Has a mail go from one state to another.
     pub(super) fn turn(&self, id: Id, from: State, to: State) -> io::Result<()> {
         if from != to {
-            fs::rename(self.path(id, from.name()), self.path(id, to.name()))?;
-            self.opened.sync_all()?;
+            self.place.rename(&self.path(id, from.name()), &self.path(id, to.name()))?;
+            self.place.sync(&self.directory)?;
         }
         Ok(())
     }
@@ -235,35 +220,18 @@ impl Spool {
     /// Removes a mail.
     pub(super) fn remove(&self, id: Id, state: State) -> io::Result<()> {
         // The envelope first: a message alone is nothing.
-        fs::remove_file(self.path(id, state.name()))?;
-        self.opened.sync_all()?;
+        self.place.remove(&self.path(id, state.name()))?;
+        self.place.sync(&self.directory)?;
         self.drop_file(&self.message(id));
         Ok(())
     }
 }
 
-/// Makes a directory, and those around it that are missing, so that they last.
-fn create_lasting_directory(directory: &Path) -> io::Result<()> {
-    let is_missing = |part: &&Path| !part.as_os_str().is_empty() && !part.exists();
-    let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
-    create_private_directory(directory)?;
-    for made in missing {
-        let around = made.parent().filter(|around| !around.as_os_str().is_empty());
-        File::open(around.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Opens a new file for its owner's eyes only.
-fn create(file: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)
-}
-
-/// Writes a new file, which lasts.
-pub(super) fn write_file(file: &Path, octets: &[u8]) -> io::Result<()> {
-    let mut opened = create(file)?;
+/// Writes a new file, of which the octets last.
+pub(super) fn write_file(place: &dyn Place, file: &Path, octets: &[u8]) -> io::Result<()> {
+    let mut opened = place.create(file)?;
     opened.write_all(octets)?;
-    opened.sync_all()
+    opened.sync()
 }
 
 fn state_of(end: &str) -> Option<State> {
@@ -271,10 +239,10 @@ fn state_of(end: &str) -> Option<State> {
 }
 
 /// What in a directory has the name of a mail, and the ends of these names.
-pub(super) fn names(directory: &Path) -> io::Result<Vec<(Id, String)>> {
+pub(super) fn names(place: &dyn Place, directory: &Path) -> io::Result<Vec<(Id, String)>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+    for name in place.names(directory)? {
+        let name = name?;
         let parts = name.to_str().and_then(|name| name.split_once('.'));
         if let Some((Ok(id), end)) = parts.map(|(id, end)| (id.parse::<Id>(), end)) {
             names.push((id, end.to_owned()));
@@ -293,20 +261,20 @@ pub(crate) struct Listed {
 }
 
 /// The mails of a queue, which need not be locked, as they were taken. One that ends meanwhile may be missing.
-pub(crate) fn list(directory: &Path) -> io::Result<Vec<Listed>> {
-    let names = match names(directory) {
+pub(super) fn list(place: &dyn Place, directory: &Path) -> io::Result<Vec<Listed>> {
+    let names = match names(place, directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         names => names?,
     };
     let states: BTreeMap<Id, State> =
         names.iter().filter_map(|(id, end)| Some((*id, state_of(end)?))).collect();
-    let listed = states.into_iter().map(|(id, state)| read(directory, id, state));
+    let listed = states.into_iter().map(|(id, state)| read(place, directory, id, state));
     Ok(listed.flatten().collect())
 }
 
 /// The mail of this name; `None` if there is none.
-pub(crate) fn find(directory: &Path, id: Id) -> Option<Listed> {
-    State::ALL.into_iter().find_map(|state| read(directory, id, state))
+pub(super) fn find(place: &dyn Place, directory: &Path, id: Id) -> Option<Listed> {
+    State::ALL.into_iter().find_map(|state| read(place, directory, id, state))
 }
 
 /// The message of a mail.
@@ -314,11 +282,11 @@ pub(crate) fn message(directory: &Path, id: Id) -> PathBuf {
     directory.join(format!("{id}.eml"))
 }
 
-fn read(directory: &Path, id: Id, state: State) -> Option<Listed> {
+fn read(place: &dyn Place, directory: &Path, id: Id, state: State) -> Option<Listed> {
     // It may have gone into another state since it was seen.
     let states = [state].into_iter().chain(State::ALL);
     for state in states {
-        match read_envelope(&directory.join(format!("{id}.{}", state.name()))) {
+        match read_envelope(place, &directory.join(format!("{id}.{}", state.name()))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             envelope => return Some(Listed { id, state, envelope }),
         }
@@ -326,8 +294,8 @@ fn read(directory: &Path, id: Id, state: State) -> Option<Listed> {
     None
 }
 
-fn read_envelope(file: &Path) -> io::Result<Envelope> {
+fn read_envelope(place: &dyn Place, file: &Path) -> io::Result<Envelope> {
     let mut octets = Vec::new();
-    File::open(file)?.take(ENVELOPE_OCTETS_MAX).read_to_end(&mut octets)?;
+    place.open(file)?.take(ENVELOPE_OCTETS_MAX).read_to_end(&mut octets)?;
     Ok(serde_json::from_slice(&octets)?)
 }

@@ -1,5 +1,6 @@
 use super::envelope::Fate;
 use super::orders::{self, Order};
+use super::place::ThisMachine;
 use super::spool::{self, Id, Listed, Spool, State};
 use super::worker::Worker;
 use super::{Entrance, Queue, Settings, WhenFateUnknown, bounce};
@@ -249,7 +250,7 @@ impl World {
     }
 
     fn listed(&self) -> Vec<Listed> {
-        spool::list(&self.settings.directory).unwrap()
+        spool::list(&ThisMachine, &self.settings.directory).unwrap()
     }
 
     /// Waits until the queue on the disk is as wanted.
@@ -296,7 +297,7 @@ fn is_unknown(listed: &[Listed]) -> bool {
 #[test]
 fn names_sort_as_their_numbers_do_and_are_read_back() {
     let directory = tempfile::tempdir().unwrap();
-    let spool = Spool::open(directory.path().join("queue")).unwrap();
+    let spool = Spool::open(Arc::new(ThisMachine), directory.path().join("queue")).unwrap();
     let ids: Vec<Id> = (0..100).map(|_| spool.create().unwrap().0).collect();
     let names: Vec<String> = ids.iter().map(Id::to_string).collect();
     assert!(ids.is_sorted_by(|a, b| a < b) && names.is_sorted_by(|a, b| a < b), "{names:?}");
@@ -312,10 +313,10 @@ fn names_sort_as_their_numbers_do_and_are_read_back() {
 fn a_clock_that_is_set_back_gives_no_name_twice() {
     let directory = tempfile::tempdir().unwrap();
     let queue = directory.path().join("queue");
-    drop(Spool::open(queue.clone()).unwrap());
+    drop(Spool::open(Arc::new(ThisMachine), queue.clone()).unwrap());
     let future: Id = "zzzzzzzz000".parse().unwrap();
     fs::write(queue.join(format!("failed/{future}.txt")), "of a clock that went ahead").unwrap();
-    let spool = Spool::open(queue).unwrap();
+    let spool = Spool::open(Arc::new(ThisMachine), queue).unwrap();
     let (id, _) = spool.create().unwrap();
     assert!(id > future);
 }
@@ -592,7 +593,7 @@ async fn after_a_crash_what_may_have_gone_is_held_and_what_was_not_accepted_is_n
         fs::write(world.settings.directory.join(format!("{}.new", ids[1])), "{").unwrap();
     }
     assert_eq!(world.files().len(), 7);
-    let listed = spool::list(&world.settings.directory).unwrap();
+    let listed = spool::list(&ThisMachine, &world.settings.directory).unwrap();
     assert_eq!(listed.iter().map(|listed| listed.id).collect::<Vec<_>>(), ids, "what is half is not seen");
 
     world.begin_again().await;

@@ -1,22 +1,16 @@
 //! Sends what is in the queue, as it becomes due: several at once, but one for each upstream.
 //!
-//! Not here: what is due, and what an outcome means ([`super::index`], [`super::verdict`]).
+//! Not here: what is due, what one attempt sends, and what its outcome means ([`super::index`], [`super::attempt`],
+//! [`super::verdict`]).
 
 use super::Queue;
-use super::envelope::Envelope;
-use super::index::Due;
-use super::spool::{Id, Spool};
+use super::attempt::Attempt;
 use crate::limits::{LINE_GRACE, QUEUE_CHECK, QUEUE_SENDS_MAX};
 use crate::network::SharedUpstreams;
-use crate::outgoing::{NotSent, Outgoing, Told};
+use crate::outgoing::NotSent;
 use crate::upstream::{Deliver, Delivery, LogIn, Upstream};
-use mail::limits::CHUNK_OCTETS;
-use mail::smtp::client::{BadRecipient, Event, Failure, Prepared, Submission, Unreadable};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::pin::pin;
-use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -73,14 +67,14 @@ async fn run(queue: Queue, upstreams: SharedUpstreams, stop: impl Future<Output 
     loop {
         queue.obey();
         while sends.len() < QUEUE_SENDS_MAX
-            && let Some(due) = queue.next_due(&busy)
+            && let Some(attempt) = Attempt::next(&queue, &busy)
         {
-            let upstream = due.envelope.upstream.clone();
+            let upstream = attempt.upstream().to_owned();
             busy.insert(upstream.clone());
             let (queue, upstreams) = (queue.clone(), upstreams.clone());
             sends.spawn(async move {
                 // It is told apart from its end, so that a defect in one does not keep the others from going.
-                let sent = tokio::spawn(attempt(queue, upstreams, due)).await;
+                let sent = tokio::spawn(make(attempt, queue, upstreams)).await;
                 (upstream, sent)
             });
         }
@@ -115,95 +109,30 @@ async fn run(queue: Queue, upstreams: SharedUpstreams, stop: impl Future<Output 
     }
 }
 
-async fn attempt(queue: Queue, upstreams: SharedUpstreams, due: Due) {
-    let mut skipped = Vec::new();
-    let name = due.envelope.upstream.clone();
+async fn make(mut attempt: Attempt, queue: Queue, upstreams: SharedUpstreams) {
+    let name = attempt.upstream().to_owned();
     let rule = || upstreams.get().named(&name).cloned();
     let by = rule();
-    let outcome =
-        if due.envelope.waits() { send(&queue, by.as_deref(), &due, &mut skipped).await } else { Ok(()) };
-    queue.settle(due, &skipped, outcome.as_ref().err());
+    let outcome = if attempt.is_needed() { send(&mut attempt, by.as_deref()).await } else { Ok(()) };
+    attempt.settle(outcome.as_ref().err());
     // Those that waited were hurried when it changed.
     if rule() != by {
         queue.hurry(&BTreeSet::from([name]));
     }
 }
 
-async fn send(
-    queue: &Queue,
-    upstream: Option<&Upstream>,
-    due: &Due,
-    skipped: &mut Vec<Failure>,
-) -> Result<(), NotSent> {
-    let Due { id, envelope, spool } = due;
+async fn send(attempt: &mut Attempt, upstream: Option<&Upstream>) -> Result<(), NotSent> {
     let not_sent = |words| NotSent { words, failure: None };
-    let upstream = upstream.ok_or_else(|| {
-        not_sent(format!("there is no upstream \"{}\" in the config any more", envelope.upstream))
-    })?;
+    let name = attempt.upstream();
+    let upstream = upstream
+        .ok_or_else(|| not_sent(format!("there is no upstream \"{name}\" in the config any more")))?;
     if upstream.deliver == Deliver::Sandbox {
-        return Err(not_sent(format!("upstream \"{}\" keeps its mail on this machine now", upstream.name)));
+        return Err(not_sent(format!("upstream \"{name}\" keeps its mail on this machine now")));
     }
     // A rule that queues says who logs in. One that does not any more would have nobody do it.
     if upstream.log_in == LogIn::AsNamed {
-        return Err(not_sent(format!("upstream \"{}\" says no more who logs in", upstream.name)));
+        return Err(not_sent(format!("upstream \"{name}\" says no more who logs in")));
     }
-    let message = Spooled::open(queue.clone(), Arc::clone(spool), *id, envelope)
-        .map_err(|error| not_sent(format!("the message cannot be read: {error}")))?;
-    let outgoing = Outgoing {
-        hello_name: envelope.hello_name.clone(),
-        bad_recipient: BadRecipient::Skip,
-        message: Box::new(message),
-        is_traced: false,
-    };
-    let tell = |_, told| {
-        if let Told::Event(Event::Skipped(failure)) = told {
-            skipped.push(failure);
-        }
-    };
-    outgoing.send(upstream, &envelope.call(), tell).await
-}
-
-/// A message that is read from the spool as the link drains.
-struct Spooled {
-    queue: Queue,
-    spool: Arc<Spool>,
-    id: Id,
-    file: File,
-    octets: u64,
-    left: u64,
-    eight_bit: bool,
-}
-
-impl Spooled {
-    fn open(queue: Queue, spool: Arc<Spool>, id: Id, envelope: &Envelope) -> io::Result<Self> {
-        let file = File::open(spool.message(id))?;
-        let Envelope { octets, eight_bit, .. } = *envelope;
-        Ok(Self { queue, spool, id, file, octets, left: octets, eight_bit })
-    }
-
-    fn read(&mut self, content: &mut Vec<u8>) -> io::Result<()> {
-        let portion = self.left.min(CHUNK_OCTETS as u64);
-        let read = (&mut self.file).take(portion).read_to_end(content)? as u64;
-        if read < portion {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.left -= portion;
-        if self.left == 0 {
-            // From here on nobody knows, until the server has answered.
-            self.queue.mark(self.id, &self.spool)?;
-        }
-        Ok(())
-    }
-}
-
-impl Submission for Spooled {
-    fn prepare(&mut self, eight_bit: bool) -> Prepared {
-        Prepared { octets: self.octets, eight_bit: self.eight_bit && eight_bit }
-    }
-
-    fn next(&mut self, content: &mut Vec<u8>) -> Result<bool, Unreadable> {
-        self.read(content)
-            .map_err(|error| Unreadable { what: self.id.to_string(), why: error.to_string() })?;
-        Ok(self.left > 0)
-    }
+    let (outgoing, call) = (attempt.outgoing()?, attempt.call());
+    outgoing.send(upstream, &call, |_, told| attempt.hear(told)).await
 }
