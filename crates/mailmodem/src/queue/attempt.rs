@@ -44,8 +44,8 @@ impl Attempt {
 
     /// Whether somebody is still to get it. If not, there is only to be noted what became of it.
     #[must_use]
-    pub fn is_needed(&self) -> bool {
-        self.due.envelope.waits()
+    pub const fn is_needed(&self) -> bool {
+        self.due.is_needed
     }
 
     /// From whom and to whom it goes.
@@ -59,7 +59,7 @@ impl Attempt {
     /// # Errors
     /// The message cannot be read.
     pub fn outgoing(&self) -> Result<Outgoing, NotSent> {
-        let Due { id, envelope, spool } = &self.due;
+        let Due { id, envelope, spool, .. } = &self.due;
         let message =
             Spooled::open(self.queue.clone(), Arc::clone(spool), *id, envelope).map_err(|error| NotSent {
                 words: format!("the message cannot be read: {error}"),
@@ -82,7 +82,11 @@ impl Attempt {
 
     /// It is over, and this is why the mail was not sent, unless it was.
     pub fn settle(self, not_sent: Option<&NotSent>) {
-        self.queue.settle(self.due, &self.skipped, not_sent);
+        if self.due.is_needed {
+            self.queue.settle(self.due, &self.skipped, not_sent);
+        } else {
+            self.queue.settle_again(self.due);
+        }
     }
 }
 

@@ -36,12 +36,20 @@ pub(super) fn tell(
     match place.link(&own, &message) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             // A file system without links.
-            io::copy(&mut place.open(&own)?, &mut place.create(&message)?).map(drop)
+            copy(place, &own, &new)?;
+            place.rename(&new, &message)
         }
         Ok(()) | Err(_) => Ok(()),
     }?;
     place.sync(&spool.failed())?;
     keep_within(place, &spool.failed(), octets_max)
+}
+
+fn copy(place: &dyn Place, file: &Path, to: &Path) -> io::Result<()> {
+    remove(place, to)?;
+    let mut copied = place.create(to)?;
+    io::copy(&mut place.open(file)?, &mut copied)?;
+    copied.sync()
 }
 
 /// Removes the report of a mail, if there is one: it went after all.

@@ -286,7 +286,8 @@ fn order(settings: Settings, order: Order, mails: &[Which]) -> anyhow::Result<Ve
         let is_there = found.is_some();
         let is_going = found.is_some_and(|listed| listed.state == State::Sending);
         if !is_there {
-            orders::done(&ThisMachine, &place, order, id);
+            orders::done(&ThisMachine, &place, order, id)
+                .with_context(|| format!("the order for {id} cannot be taken off"))?;
         }
         let word = match (order, is_there, is_given) {
             (Order::Remove, false, _) => "removed",

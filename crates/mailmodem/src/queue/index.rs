@@ -49,10 +49,27 @@ struct Entry {
     envelope: Envelope,
     /// As it is on the disk.
     state: State,
+    /// What the disk does not say yet, if that could not be written.
+    unnoted: Option<Standing>,
     is_under_way: bool,
     next_try: Instant,
     /// When it is given up.
     expires: Instant,
+}
+
+/// How a mail stands after an attempt.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    /// Whether the server has it or not, for those who still wait.
+    is_known: bool,
+    /// Somebody has it now, and no envelope on the disk says so.
+    has_gone: bool,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { is_known: true, has_gone: false }
+    }
 }
 
 /// The mail that is due, under way from here on.
@@ -60,6 +77,8 @@ pub(super) struct Due {
     pub(super) id: Id,
     pub(super) envelope: Envelope,
     pub(super) spool: Arc<Spool>,
+    /// Whether it is to be sent; if not, there is only to be noted what became of it.
+    pub(super) is_needed: bool,
 }
 
 /// There is no room for it.
@@ -140,17 +159,20 @@ impl Queue {
             (State::Sending | State::Unknown, WhenFateUnknown::Resend) => State::Waiting,
             (at, _) => at,
         };
-        if at != to {
-            match spool.turn(id, at, to) {
-                Ok(()) => at = to,
-                Err(error) => tracing::error!(%id, %error, "cannot note the state of a queued mail"),
-            }
+        let standing = Standing { is_known: to != State::Unknown, has_gone: false };
+        let mut unnoted = None;
+        if at != to
+            && let Err(error) = spool.turn(id, &mut at, to)
+        {
+            tracing::error!(%id, %error, "cannot note the state of a queued mail");
+            unnoted = Some(standing);
         }
         if to == State::Unknown {
             let words = "this program ended before the answer to the whole message was known".to_owned();
             envelope.words.get_or_insert(words);
             if let Err(error) = self.tell(spool, id, to, &envelope) {
                 tracing::error!(%id, %error, "cannot tell of a queued mail that is held");
+                unnoted = Some(standing);
             }
         }
         let now = self.place().time();
@@ -163,7 +185,9 @@ impl Queue {
         ground.octets = ground.octets.saturating_add(envelope.octets);
         let next_try = self.place().now() + wait.min(left);
         let expires = self.place().now() + left;
-        ground.entries.insert(id, Entry { envelope, state: at, is_under_way: false, next_try, expires });
+        ground
+            .entries
+            .insert(id, Entry { envelope, state: at, unnoted, is_under_way: false, next_try, expires });
     }
 
     /// Room for one more mail, as yet without octets.
@@ -181,7 +205,14 @@ impl Queue {
         room.is_taken = true;
         let now = self.place().now();
         let expires = now + self.settings().deadline;
-        let entry = Entry { envelope, state: State::Waiting, is_under_way: false, next_try: now, expires };
+        let entry = Entry {
+            envelope,
+            state: State::Waiting,
+            unnoted: None,
+            is_under_way: false,
+            next_try: now,
+            expires,
+        };
         self.ground().entries.insert(id, entry);
         self.0.changed.notify_one();
     }
@@ -223,10 +254,11 @@ impl Queue {
         let due = ground.entries.iter_mut().filter(|(_, entry)| entry.is_available(busy));
         let (id, entry) = due.filter(|(_, entry)| entry.next_try <= now).min_by_key(|(_, e)| e.next_try)?;
         entry.is_under_way = true;
-        if entry.envelope.waits() {
+        let is_needed = entry.state == State::Waiting && entry.envelope.waits();
+        if is_needed {
             entry.envelope.attempts = entry.envelope.attempts.saturating_add(1);
         }
-        Some(Due { id: *id, envelope: entry.envelope.clone(), spool })
+        Some(Due { id: *id, envelope: entry.envelope.clone(), spool, is_needed })
     }
 
     /// When the next one will be.
@@ -242,20 +274,19 @@ impl Queue {
     /// # Errors
     /// That could not be noted; it must not go.
     pub(super) fn mark(&self, id: Id, spool: &Spool) -> io::Result<()> {
-        spool.turn(id, State::Waiting, State::Sending)?;
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let mut state = self.ground().entries.get(&id).map(|entry| entry.state).ok_or_else(gone)?;
+        let turned = spool.turn(id, &mut state, State::Sending);
         if let Some(entry) = self.ground().entries.get_mut(&id) {
-            entry.state = State::Sending;
+            entry.state = state;
         }
-        Ok(())
+        turned
     }
 
     /// A mail is not under way any more. What became of it is written, told and, if it is over, done with.
     pub(super) fn settle(&self, due: Due, skipped: &[Failure], not_sent: Option<&NotSent>) {
-        let Due { id, mut envelope, spool } = due;
-        let Some((mut state, expires)) = self.ground().entries.get(&id).map(|it| (it.state, it.expires))
-        else {
-            return;
-        };
+        let Due { id, mut envelope, spool, .. } = due;
+        let Some(expires) = self.ground().entries.get(&id).map(|it| it.expires) else { return };
         let before = envelope.clone();
         let is_known = match verdict::enter(&mut envelope, skipped, not_sent) {
             Verdict::Known => true,
@@ -265,13 +296,7 @@ impl Queue {
         if is_known && expires <= now {
             verdict::give_up(&mut envelope, self.settings().deadline.as_secs() / 3600);
         }
-        let wait = if envelope.waits() {
-            self.wait_after(envelope.attempts).min(expires.saturating_duration_since(now))
-        } else {
-            // Only for what cannot be done with now, as on a full disk.
-            self.settings().retry_wait_min
-        };
-        envelope.next_try_at = in_a_while(self.place().time(), wait);
+        let wait = self.wait_after(envelope.attempts).min(expires.saturating_duration_since(now));
         let has_gone = envelope.having(Fate::Sent).count() > before.having(Fate::Sent).count();
         for (was, is) in before.recipients.iter().zip(&envelope.recipients) {
             if was.fate != is.fate && is.fate == Fate::Failed {
@@ -279,17 +304,34 @@ impl Queue {
                 tracing::warn!(%id, recipient = is.address, why, "a queued mail is given up");
             }
         }
-        let is_over =
-            self.record(&spool, id, &mut state, &envelope, is_known, has_gone).unwrap_or_else(|error| {
-                tracing::error!(%id, %error, "cannot note what became of a queued mail");
-                false
-            });
+        self.note(&spool, id, envelope, Standing { is_known, has_gone }, wait);
+    }
+
+    /// Nothing was tried: what an attempt before came to, and could not be noted or done with, is now.
+    pub(super) fn settle_again(&self, due: Due) {
+        let Due { id, envelope, spool, .. } = due;
+        let unnoted = self.ground().entries.get(&id).and_then(|entry| entry.unnoted);
+        self.note(&spool, id, envelope, unnoted.unwrap_or_default(), Duration::ZERO);
+    }
+
+    /// Notes how a mail stands that is to be tried again after this wait.
+    fn note(&self, spool: &Spool, id: Id, mut envelope: Envelope, mut standing: Standing, wait: Duration) {
+        let Some(mut state) = self.ground().entries.get(&id).map(|it| it.state) else { return };
+        let wait = if envelope.waits() { wait } else { Duration::ZERO };
+        envelope.next_try_at = in_a_while(self.place().time(), wait);
+        let noted = self.record(spool, id, &mut state, &envelope, &mut standing);
         let mut ground = self.ground();
-        if is_over {
-            ground.drop_entry(id);
-        } else if let Some(entry) = ground.entries.get_mut(&id) {
-            *entry = Entry { envelope, state, is_under_way: false, next_try: now + wait, expires };
+        if matches!(noted, Ok(true)) {
+            return ground.drop_entry(id);
         }
+        let Some(entry) = ground.entries.get_mut(&id) else { return };
+        let mut next_try = self.place().now() + wait;
+        if let Err(error) = &noted {
+            tracing::error!(%id, %error, "cannot note what became of a queued mail");
+            next_try = next_try.max(self.place().now() + self.settings().retry_wait_min);
+        }
+        let unnoted = noted.is_err().then_some(standing);
+        *entry = Entry { envelope, state, unnoted, is_under_way: false, next_try, expires: entry.expires };
     }
 
     /// Returns whether it is over.
@@ -299,22 +341,20 @@ impl Queue {
         id: Id,
         state: &mut State,
         envelope: &Envelope,
-        is_known: bool,
-        has_gone: bool,
+        standing: &mut Standing,
     ) -> io::Result<bool> {
-        let is_over = is_known && !envelope.waits();
+        let is_over = standing.is_known && !envelope.waits();
         if is_over && !envelope.has_failed() {
-            tracing::info!(%id, attempts = envelope.attempts, "a queued mail is sent");
             spool.remove(id, *state)?;
+            tracing::info!(%id, attempts = envelope.attempts, "a queued mail is sent");
             bounce::forget(spool, id);
             return Ok(true);
         }
         let written = spool.write(id, *state, envelope);
         // On a full disk the outcome may be lost, but not that some have the mail now: nobody gets it twice.
-        let is_held = !is_known || (written.is_err() && has_gone);
-        let to = if is_held { State::Unknown } else { State::Waiting };
-        spool.turn(id, *state, to)?;
-        *state = to;
+        standing.has_gone &= written.is_err();
+        let is_held = !standing.is_known || standing.has_gone;
+        spool.turn(id, state, if is_held { State::Unknown } else { State::Waiting })?;
         written?;
         self.tell(spool, id, *state, envelope)?;
         if is_over {
@@ -347,27 +387,30 @@ impl Queue {
     /// Carries out the owner's orders that can be carried out now.
     pub fn obey(&self) {
         let Some(spool) = self.ground().spool.clone() else { return };
-        for (order, id) in orders::read(self.place(), &spool.orders()) {
+        let place = spool.orders();
+        for (order, id) in orders::read(self.place(), &place) {
+            let take_off = || orders::done(self.place(), &place, order, id);
             let obeyed = match order {
-                Order::Retry => self.retry(&spool, id),
-                Order::Remove => self.remove(&spool, id),
+                // First: if it came back with the power, the mail might be sent again against its owner's will.
+                Order::Retry => take_off().and_then(|()| self.retry(&spool, id)),
+                Order::Remove => match self.remove(&spool, id) {
+                    // Its turn comes when the mail is not under way any more.
+                    Ok(false) => continue,
+                    Ok(true) => take_off(),
+                    // The order stays, and is tried again.
+                    Err(error) => Err(error),
+                },
             };
-            match obeyed {
-                // Its turn comes when the mail is not under way any more.
-                Ok(false) => continue,
-                Ok(true) => {}
-                Err(error) => {
-                    tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
-                }
+            if let Err(error) = obeyed {
+                tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
             }
-            orders::done(self.place(), &spool.orders(), order, id);
         }
     }
 
-    fn retry(&self, spool: &Spool, id: Id) -> io::Result<bool> {
+    fn retry(&self, spool: &Spool, id: Id) -> io::Result<()> {
         let mut ground = self.ground();
         let Some(entry) = ground.entries.get_mut(&id).filter(|entry| !entry.is_under_way) else {
-            return Ok(true);
+            return Ok(());
         };
         tracing::info!(%id, state = entry.state.name(), "a queued mail is tried again by its owner's order");
         entry.envelope.next_try_at = self.place().time();
@@ -375,12 +418,12 @@ impl Queue {
         entry.next_try = self.place().now();
         entry.expires = self.place().now() + self.settings().deadline;
         spool.write(id, entry.state, &entry.envelope)?;
-        spool.turn(id, entry.state, State::Waiting)?;
-        entry.state = State::Waiting;
+        spool.turn(id, &mut entry.state, State::Waiting)?;
+        entry.unnoted = None;
         if !entry.envelope.has_failed() {
             bounce::forget(spool, id);
         }
-        Ok(true)
+        Ok(())
     }
 
     fn remove(&self, spool: &Spool, id: Id) -> io::Result<bool> {
@@ -410,7 +453,8 @@ impl Ground {
 
 impl Entry {
     fn is_available(&self, busy: &BTreeSet<String>) -> bool {
-        !self.is_under_way && self.state == State::Waiting && !busy.contains(&self.envelope.upstream)
+        let is_wanted = self.state == State::Waiting || self.unnoted.is_some();
+        !self.is_under_way && is_wanted && !busy.contains(&self.envelope.upstream)
     }
 }
 

@@ -96,11 +96,7 @@ impl Intake {
             words: None,
         };
         let id = incoming.id;
-        let accepted = self.spool.accept(id, incoming.file.get_ref().as_ref(), &envelope);
-        if let Err(error) = accepted {
-            incoming.room = Some(room);
-            return Err(error.into());
-        }
+        self.spool.accept(id, incoming.file.get_ref().as_ref(), &envelope)?;
         tracing::info!(%id, line = envelope.line, upstream = envelope.upstream, "a mail is queued");
         self.queue.add(id, envelope, room);
         Ok(id)
@@ -177,7 +173,7 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // Its room is there as long as it is not taken.
+        // Its room is there as long as it is not done with.
         if self.room.is_some() {
             self.spool.forget(self.id);
         }

@@ -51,12 +51,14 @@ pub(super) fn is_given(directory: &Path, order: Order, id: Id) -> bool {
     file(directory, order, id).exists()
 }
 
-/// An order is carried out, or taken back.
-pub(super) fn done(place: &dyn Place, directory: &Path, order: Order, id: Id) {
-    if let Err(error) = place.remove(&file(directory, order, id))
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(%id, order = order.name(), %error, "an order cannot be taken off");
+/// An order is carried out, or taken back. It does not come back then.
+///
+/// # Errors
+/// It may.
+pub(super) fn done(place: &dyn Place, directory: &Path, order: Order, id: Id) -> io::Result<()> {
+    match place.remove(&file(directory, order, id)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => place.sync(directory),
     }
 }
 

@@ -170,13 +170,18 @@ impl Spool {
     /// Takes a mail whose message is written: from here on it is in the queue, whatever happens.
     ///
     /// # Errors
-    /// It is not, and nothing is left of it.
+    /// It is not, and nothing is left of it but what the next start clears; or, if its name came to last after all, it is
+    /// taken up then.
     pub(super) fn accept(&self, id: Id, message: &dyn NewFile, envelope: &Envelope) -> io::Result<()> {
-        let accepted = message.sync().and_then(|()| self.write(id, State::Waiting, envelope));
-        if accepted.is_err() {
-            // What cannot be removed now is cleared at the next start, unless its name came to last after all.
-            self.drop_file(&self.path(id, State::Waiting.name()));
-            self.forget(id);
+        // The message has its name for good before there is an envelope, and for as long.
+        let accepted = message
+            .sync()
+            .and_then(|()| self.place.sync(&self.directory))
+            .and_then(|()| self.write(id, State::Waiting, envelope));
+        if accepted.is_err()
+            && let Err(error) = self.remove(id, State::Waiting)
+        {
+            tracing::warn!(%id, %error, "what is left of a mail that was not taken stays until the next start");
         }
         accepted
     }
@@ -208,20 +213,23 @@ impl Spool {
         written.and_then(|()| self.place.sync(&self.directory))
     }
 
-    /// Has a mail go from one state to another.
-    pub(super) fn turn(&self, id: Id, from: State, to: State) -> io::Result<()> {
-        if from != to {
-            self.place.rename(&self.path(id, from.name()), &self.path(id, to.name()))?;
-            self.place.sync(&self.directory)?;
+    /// Has a mail go from one state to another. That it is there it says itself; that this lasts, the result does.
+    pub(super) fn turn(&self, id: Id, state: &mut State, to: State) -> io::Result<()> {
+        if *state != to {
+            self.place.rename(&self.path(id, state.name()), &self.path(id, to.name()))?;
+            *state = to;
         }
-        Ok(())
+        // Also if it was there before: it may not last yet.
+        self.place.sync(&self.directory)
     }
 
-    /// Removes a mail.
+    /// Removes a mail. What a failure has left is removed when this is done again.
     pub(super) fn remove(&self, id: Id, state: State) -> io::Result<()> {
         // The envelope first: a message alone is nothing.
-        self.place.remove(&self.path(id, state.name()))?;
-        self.place.sync(&self.directory)?;
+        match self.place.remove(&self.path(id, state.name())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => self.place.sync(&self.directory)?,
+        }
         self.drop_file(&self.message(id));
         Ok(())
     }

@@ -1,3 +1,5 @@
+mod failing;
+
 use super::envelope::Fate;
 use super::orders::{self, Order};
 use super::place::ThisMachine;
@@ -587,7 +589,7 @@ async fn after_a_crash_what_may_have_gone_is_held_and_what_was_not_accepted_is_n
     let ids: Vec<Id> = world.listed().iter().map(|listed| listed.id).collect();
     {
         let spool = world.queue.spool().unwrap();
-        spool.turn(ids[0], State::Waiting, State::Sending).unwrap();
+        spool.turn(ids[0], &mut { State::Waiting }, State::Sending).unwrap();
         let (half, _) = spool.create().unwrap();
         fs::write(world.settings.directory.join(format!("{half}.new")), "{").unwrap();
         fs::write(world.settings.directory.join(format!("{}.new", ids[1])), "{").unwrap();
@@ -618,7 +620,7 @@ async fn an_outcome_that_was_written_and_not_done_with_is_done_with_after_a_cras
     envelope.recipients[0].words = Some("answered \"550 no\"".to_owned());
     {
         let spool = world.queue.spool().unwrap();
-        spool.turn(id, State::Waiting, State::Sending).unwrap();
+        spool.turn(id, &mut { State::Waiting }, State::Sending).unwrap();
         spool.write(id, State::Sending, &envelope).unwrap();
     }
     world.begin_again().await;
