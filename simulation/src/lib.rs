@@ -16,6 +16,7 @@ pub mod link;
 pub mod mails;
 pub mod message;
 pub mod provider;
+pub mod queue;
 pub mod reading;
 pub mod run;
 pub mod secrets;

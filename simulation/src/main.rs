@@ -77,7 +77,8 @@ fn many(flags: &Flags) -> Result<ExitCode> {
         println!("  cargo run -p simulation --release -- --seed {} --verbose", broken.seed);
     }
     println!(
-        "{} worlds in {:.0?}: {} broken; {} lines answered, {} sends with an outcome, {} of them SUCCESS, {} events",
+        "{} worlds in {:.0?}: {} broken; {} lines answered, {} sends with an outcome, {} of them SUCCESS, {} events; {} mails queued, \
+         {} times taken by the server, {} cuts, {} failures of a disk",
         summary.worlds,
         begun.elapsed(),
         summary.broken.len(),
@@ -85,6 +86,10 @@ fn many(flags: &Flags) -> Result<ExitCode> {
         summary.lived.sends,
         summary.lived.successes,
         summary.lived.events,
+        summary.lived.queue.accepted,
+        summary.lived.queue.sent,
+        summary.lived.queue.cuts,
+        summary.lived.queue.failures,
     );
     Ok(if summary.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

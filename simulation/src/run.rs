@@ -1,5 +1,6 @@
 //! Worlds by their seeds: one, or many at a time.
 
+use crate::queue;
 use crate::transcript::Transcript;
 use crate::world::{Broken, Lived, live};
 use std::num::NonZero;
@@ -23,13 +24,18 @@ pub struct Summary {
 /// How many worlds are told of at a time.
 const WORLDS_TOLD: u64 = 64;
 
-/// Lives through one world. A panic breaks it.
+/// Lives through both worlds of a seed, the modem's and the queue's. A panic breaks it.
 ///
 /// # Errors
 /// It broke.
 pub fn one(seed: u64, transcript: &mut Transcript) -> Result<Lived, Broken> {
     // A transcript that was being written when the panic came is only read.
-    catch_unwind(AssertUnwindSafe(|| live(seed, transcript))).unwrap_or_else(|panic| {
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        let mut lived = live(seed, transcript)?;
+        lived.queue = queue::live(seed, transcript)?;
+        Ok(lived)
+    }));
+    lived.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned();
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
         Err(Broken { seed, ms: 0, words: format!("a panic: {}", words.unwrap_or_default()) })
@@ -85,5 +91,6 @@ impl Lived {
         self.sends += other.sends;
         self.successes += other.successes;
         self.events += other.events;
+        self.queue.add(other.queue);
     }
 }

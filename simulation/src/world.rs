@@ -12,6 +12,7 @@ use crate::limits::{EVENTS_MAX, WORLD_MAX};
 use crate::link::{Carried, Far, Fate, Link};
 use crate::mails;
 use crate::provider::Office;
+use crate::queue;
 use crate::reading::{Wrong, is_beyond_reading};
 use crate::secrets::Secrets;
 use crate::transcript::Transcript;
@@ -49,6 +50,8 @@ pub struct Lived {
     pub successes: u64,
     /// How many events there were.
     pub events: u64,
+    /// What its queue was like.
+    pub queue: queue::Lived,
 }
 
 /// What may happen.
@@ -274,7 +277,7 @@ impl<'a> World<'a> {
         }
         self.laws.end(&self.modem, &self.ground)?;
         let [sends, successes] = self.laws.outcomes;
-        Ok(Lived { answers: self.laws.answers, sends, successes, events })
+        Ok(Lived { answers: self.laws.answers, sends, successes, events, queue: queue::Lived::default() })
     }
 
     fn next_time(&self) -> Option<Instant> {

@@ -20,6 +20,9 @@ fn two_thousand_worlds_hold() {
     assert_eq!(summary.worlds, WORLDS);
     // They are worlds in which something happens.
     let lived = summary.lived;
+    let queue = lived.queue;
+    assert!(queue.accepted > WORLDS && queue.sent > WORLDS && queue.cuts > WORLDS, "{queue:?}");
+    assert!(queue.failures > WORLDS / 4, "{queue:?}");
     assert!(
         lived.answers > 10 * WORLDS && lived.sends > WORLDS / 2 && lived.successes > WORLDS / 4,
         "{lived:?}"
