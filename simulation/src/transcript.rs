@@ -25,6 +25,11 @@ impl Transcript {
         Self { lines: Some(Vec::new()) }
     }
 
+    /// Whether it keeps anything.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.lines.is_some()
+    }
+
     /// What was kept.
     #[must_use]
     pub fn lines(&self) -> &[String] {

@@ -25,6 +25,8 @@ pub(super) struct Laws {
     /// Envelopes that were read already; no file is written twice.
     envelopes: BTreeMap<FileId, Rc<Envelope>>,
     seen_changes: u64,
+    /// What was found in the queue last, and after how many changes.
+    queued: Option<(u64, Rc<Vec<Queued>>)>,
     /// How often the queue was begun again, for reports may be one too many after each.
     pub(super) restarts: u64,
     /// Whether the machine's time was set.
@@ -73,10 +75,13 @@ struct Written {
     fate: String,
 }
 
+/// A mail in the queue: its name, its state, its number, and its room.
+pub(super) type Queued = (String, &'static str, usize, u64);
+
 /// What there is of one mail in the queue's directory.
 #[derive(Default)]
-struct Found<'a> {
-    states: Vec<(&'a str, FileId)>,
+struct Found {
+    states: Vec<(&'static str, FileId)>,
     message: Option<FileId>,
 }
 
@@ -109,6 +114,7 @@ impl Laws {
             numbers: BTreeMap::new(),
             envelopes: BTreeMap::new(),
             seen_changes: u64::MAX,
+            queued: None,
             restarts: 0,
             is_clock_set: false,
         }
@@ -122,15 +128,22 @@ impl Laws {
         }
     }
 
-    /// The mails in the queue: name, state, number, and room.
-    pub(super) fn queued(&mut self, disk: &Hardware) -> Result<Vec<(String, String, usize, u64)>, Wrong> {
+    /// The mails in the queue.
+    pub(super) fn queued(&mut self, disk: &Hardware) -> Result<Rc<Vec<Queued>>, Wrong> {
+        if let Some((changes, queued)) = &self.queued
+            && *changes == disk.changes
+        {
+            return Ok(Rc::clone(queued));
+        }
         let mut queued = Vec::new();
-        let mut found: BTreeMap<&str, Found<'_>> = BTreeMap::new();
+        let mut found: BTreeMap<&str, Found> = BTreeMap::new();
         for (name, file) in disk.names(&self.settings.directory) {
             let Some((id, end)) = name.split_once('.') else { continue };
             let found = found.entry(id).or_default();
             match end {
-                "waiting" | "sending" | "unknown" => found.states.push((end, file)),
+                "waiting" => found.states.push(("waiting", file)),
+                "sending" => found.states.push(("sending", file)),
+                "unknown" => found.states.push(("unknown", file)),
                 "eml" => found.message = Some(file),
                 _ => {}
             }
@@ -144,8 +157,10 @@ impl Laws {
             let number = self.number(disk.octets(message)).map_err(|why| format!("{id}: {why}"))?;
             self.numbers.insert(id.to_owned(), number);
             let envelope = self.envelope(disk, *file).map_err(|why| format!("{id}: {why}"))?;
-            queued.push((id.to_owned(), (*state).to_owned(), number, envelope.octets));
+            queued.push((id.to_owned(), *state, number, envelope.octets));
         }
+        let queued = Rc::new(queued);
+        self.queued = Some((disk.changes, Rc::clone(&queued)));
         Ok(queued)
     }
 
@@ -262,7 +277,7 @@ impl Laws {
             return Err(format!("{} mails with {octets} octets are in the queue", queued.len()));
         }
         let mut is_there = vec![false; self.mails.len()];
-        for (id, state, number, octets) in &queued {
+        for (id, state, number, octets) in queued.iter() {
             let file = disk.find(&self.settings.directory.join(format!("{id}.{state}")));
             let envelope = self.envelope(disk, file.unwrap_or_default())?;
             let Some(mail) = self.mails.get(*number) else { continue };

@@ -18,6 +18,7 @@ use mailmodem::queue::{Attempt, Entrance, Queue, Settings, WhenFateUnknown};
 use modem::modem::Protocol;
 use modem::route::Call;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,7 +113,8 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn live(&mut self) -> Result<Lived, Wrong> {
-        self.note(&format!("a world of queued mail: {:?}", self.settings));
+        let settings = self.settings.clone();
+        self.note(format_args!("a world of queued mail: {settings:?}"));
         let steps = self.chance.count(STEPS_MAX / 8, STEPS_MAX);
         for _ in 0..steps {
             self.step()?;
@@ -123,9 +125,12 @@ impl<'a> World<'a> {
         Ok(self.lived)
     }
 
-    fn note(&mut self, words: &str) {
+    fn note(&mut self, words: fmt::Arguments<'_>) {
+        if !self.transcript.is_kept() {
+            return;
+        }
         let ms = u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX);
-        self.transcript.note(Instant::from_ms(ms), words);
+        self.transcript.note(Instant::from_ms(ms), &words.to_string());
     }
 
     fn hold(&mut self) -> Result<(), Wrong> {
@@ -205,12 +210,12 @@ impl<'a> World<'a> {
         }
         let failed = self.machine.hardware().failures - failures;
         if let Err(error) = opened {
-            self.note(&format!("the queue is not opened: {error}"));
+            self.note(format_args!("the queue is not opened: {error}"));
             return if failed > 0 { Ok(()) } else { Err(format!("the queue is not opened: {error}")) };
         }
         let queued = self.laws.queued(&self.machine.hardware())?;
         let there = (queued.len(), queued.iter().map(|(.., octets)| octets).sum());
-        self.note(&format!("the program begins, with {there:?} in the queue"));
+        self.note(format_args!("the program begins, with {there:?} in the queue"));
         if failed == 0 && queue.taken() != there {
             return Err(format!(
                 "{there:?} are there after a start, and room is taken for {:?}",
@@ -255,11 +260,12 @@ impl<'a> World<'a> {
             && process.is_whole
         {
             let queued = self.laws.queued(&self.machine.hardware())?;
-            for (_, state, number, _) in queued {
+            for (_, state, number, _) in queued.iter() {
+                let number = *number;
                 let upstream = self.laws.mails.get(number).map(|mail| mail.upstream);
                 let is_busy =
                     process.sendings.iter().any(|sending| Some(sending.attempt.upstream()) == upstream);
-                if state == "waiting" && !is_busy && (self.is_sound() || self.is_accepted(number)) {
+                if *state == "waiting" && !is_busy && (self.is_sound() || self.is_accepted(number)) {
                     idle.insert(number);
                 }
             }
@@ -285,7 +291,7 @@ impl<'a> World<'a> {
             return self.settle(attempt, number, &[], Some(&not_sent("mx:25 is not reached")));
         }
         let manner = if self.trouble.server { Manner::drawn(&mut self.chance) } else { Manner::good() };
-        self.note(&format!("mail {number} is tried: {manner:?}"));
+        self.note(format_args!("mail {number} is tried: {manner:?}"));
         let now = self.now();
         match Sending::begin(attempt, number, manner, now) {
             Ok((sending, told)) => {
@@ -321,7 +327,7 @@ impl<'a> World<'a> {
     /// What a link has told.
     fn tell(&mut self, at: usize, told: Told) -> Result<(), Wrong> {
         if let Some(taken) = &told.taken {
-            self.note(&format!("the server has {} octets for {:?}", taken.text.len(), taken.recipients));
+            self.note(format_args!("the server has {} octets for {:?}", taken.text.len(), taken.recipients));
             self.lived.sent += 1;
             self.laws.taken(&self.machine.hardware(), taken)?;
         }
@@ -353,7 +359,7 @@ impl<'a> World<'a> {
         let failures = self.machine.hardware().failures;
         let words = not_sent.map_or("sent", |not_sent| &not_sent.words).to_owned();
         attempt.settle(not_sent);
-        self.note(&format!("mail {number} is settled: {words}"));
+        self.note(format_args!("mail {number} is settled: {words}"));
         let hardware = self.machine.hardware();
         if hardware.is_off() || hardware.failures > failures {
             return Ok(());
@@ -400,12 +406,12 @@ impl<'a> World<'a> {
             Heard::Nothing => {}
             Heard::Refused(why) => {
                 process.arrivals.remove(at);
-                self.note(&format!("mail {number} is not taken: {why}"));
+                self.note(format_args!("mail {number} is not taken: {why}"));
             }
             Heard::Accepted(id) => {
                 process.arrivals.remove(at);
                 self.lived.accepted += 1;
-                self.note(&format!("mail {number} is taken, as {id}"));
+                self.note(format_args!("mail {number} is taken, as {id}"));
                 self.laws.accepted(number, id, now);
             }
         }
@@ -440,7 +446,7 @@ impl<'a> World<'a> {
 
     fn give_order(&mut self, id: &str, number: usize, removal: bool) {
         let word = if removal { "remove" } else { "retry" };
-        self.note(&format!("the owner's order: {word} {id}"));
+        self.note(format_args!("the owner's order: {word} {id}"));
         self.laws.ordered(number, removal);
         self.machine.hardware().put(&directory().join("orders").join(format!("{word}.{id}")));
     }
@@ -448,7 +454,7 @@ impl<'a> World<'a> {
     fn spoil_disk(&mut self) {
         let fails_one_in = self.chance.pick(&[0, 0, 5, 20]);
         let is_full = self.chance.one_in(3);
-        self.note(&format!("the disk is full: {is_full}, and fails one time in {fails_one_in}"));
+        self.note(format_args!("the disk is full: {is_full}, and fails one time in {fails_one_in}"));
         let mut hardware = self.machine.hardware();
         (hardware.fails_one_in, hardware.is_full) = (fails_one_in, is_full);
     }
@@ -456,14 +462,14 @@ impl<'a> World<'a> {
     fn set_clock(&mut self) {
         let by =
             self.chance.pick(&[-400_000_000_000, -86_400_000, -3_600_000, 60_000, 3_600_000, 40_000_000_000]);
-        self.note(&format!("the clock is set by {by} ms"));
+        self.note(format_args!("the clock is set by {by} ms"));
         self.laws.is_clock_set = true;
         self.machine.hardware().set_clock(by);
     }
 
     /// The program ends: it `is_killed`, or told to.
     fn end(&mut self, is_killed: bool) -> Result<(), Wrong> {
-        self.note(if is_killed { "the program is killed" } else { "the program ends" });
+        self.note(format_args!("{}", if is_killed { "the program is killed" } else { "the program ends" }));
         self.lived.cuts += u64::from(is_killed);
         self.leave_links()?;
         if is_killed {
@@ -475,12 +481,12 @@ impl<'a> World<'a> {
     }
 
     fn lose_power(&mut self) -> Result<(), Wrong> {
-        self.note("the power goes");
+        self.note(format_args!("the power goes"));
         self.lived.cuts += 1;
         self.leave_links()?;
         self.process = None;
         self.machine.hardware().come_back();
-        self.note("the power comes back");
+        self.note(format_args!("the power comes back"));
         Ok(())
     }
 
@@ -492,7 +498,7 @@ impl<'a> World<'a> {
         self.machine.hardware().switch_off();
         for mut sending in sendings.into_iter().flatten() {
             if let Some(taken) = sending.leave(&mut self.chance) {
-                self.note(&format!("the server has {} octets all the same", taken.text.len()));
+                self.note(format_args!("the server has {} octets all the same", taken.text.len()));
                 self.lived.sent += 1;
                 self.laws.taken(&self.machine.hardware(), &taken)?;
             }
@@ -508,7 +514,7 @@ impl<'a> World<'a> {
 
     /// The trouble is over: all that waits has to come to its end.
     fn calm_down(&mut self) -> Result<(), Wrong> {
-        self.note("from here on all is well");
+        self.note(format_args!("from here on all is well"));
         self.trouble = Trouble { server: false, power: false, disk: false, clock: false, owner: false };
         {
             let mut hardware = self.machine.hardware();
@@ -546,10 +552,10 @@ impl<'a> World<'a> {
             if queued.is_empty() && is_done {
                 return self.end_well();
             }
-            for (id, state, number, _) in queued {
-                if state == "unknown" {
+            for (id, state, number, _) in queued.iter() {
+                if *state == "unknown" {
                     let removal = self.chance.one_in(3);
-                    self.give_order(&id, number, removal);
+                    self.give_order(id, *number, removal);
                 }
             }
             let by = self.until_something();
