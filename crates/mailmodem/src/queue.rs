@@ -9,6 +9,8 @@
 //! says that they may have gone. That word is taken back when the server's answer is known. What is found with it after
 //! a crash, or whose answer never came, is held: its fate is unknown, and only the owner has it sent again.
 //!
+//! All of it asks nothing of the machine but what [`place`] has, so that the simulation can take the power from it.
+//!
 //! Not here: how a mail is carried to a server ([`crate::outgoing`]).
 
 mod attempt;

@@ -213,7 +213,7 @@ impl Spool {
         written.and_then(|()| self.place.sync(&self.directory))
     }
 
-    /// Has a mail go from one state to another. That it is there it says itself; that this lasts, the result does.
+    /// Has a mail go into another state. `state` says in which one it is then; that this lasts, only the result does.
     pub(super) fn turn(&self, id: Id, state: &mut State, to: State) -> io::Result<()> {
         if *state != to {
             self.place.rename(&self.path(id, state.name()), &self.path(id, to.name()))?;
