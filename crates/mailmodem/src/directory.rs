@@ -19,7 +19,7 @@ pub(crate) mod tree;
 
 use crate::limits::DRIVE_ENTRIES_MAX;
 use crate::lock::LockedDir;
-use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, MetadataExt, OpenOptions};
 use modem::drive::path::Name;
@@ -27,9 +27,10 @@ use modem::drive::{Drive, DriveError, Entry, FIRST_FOLDERS, Kind, NameCase, Open
 use rustix::io::Errno;
 use staging::{DirectoryStaging, is_staging};
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tree::{clear, count, kind, kind_of, names, readable, reason, rename, sync};
+use tree::{clear, count, kind, kind_of, names, open_folder, reason, rename, sync};
 
 /// A drive in a directory.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl DirectoryDrive {
     }
 
     fn open_bounded(directory: &Path, case: NameCase, max: Amount) -> io::Result<Self> {
-        let root = readable(&Dir::open_ambient_dir(directory, ambient_authority())?)?;
+        let root = open_folder(&Dir::open_ambient_dir(directory, ambient_authority())?, ".")?;
         // The lock ends with the last staging.
         let root = LockedDir::new(root).map_err(|errno| match errno {
             Errno::WOULDBLOCK => {
@@ -71,6 +72,8 @@ impl DirectoryDrive {
 impl Drive for DirectoryDrive {
     fn list(&self, folder: &[Name]) -> Result<Vec<Entry>, DriveError> {
         let ground = &self.ground;
+        // A directory that has been removed lists as an empty one.
+        ground.present()?;
         let folder = ground.folder(folder)?;
         let mut entries = Vec::new();
         for name in names(&folder).map_err(reason)? {
@@ -114,7 +117,7 @@ impl Drive for DirectoryDrive {
         let (around, name) = self.ground.free(folder)?;
         let mut account = self.ground.account();
         self.ground.make_room(&mut account, Amount::ENTRY)?;
-        around.create_dir(name.as_str()).map_err(reason)?;
+        self.ground.unless_gone(around.create_dir(name.as_str()).map_err(reason))?;
         account.published = account.published.plus(Amount::ENTRY);
         // What is published inside is durable only if the folder is.
         sync(&around).map_err(reason)
@@ -143,7 +146,7 @@ impl Drive for DirectoryDrive {
     fn rename(&mut self, from: &[Name], to: &[Name]) -> Result<(), DriveError> {
         let ground = &self.ground;
         let (old_folder, entry) = ground.locate(from)?;
-        let name = to.last().ok_or(DriveError::Taken)?;
+        let (name, around) = to.split_last().ok_or(DriveError::Taken)?;
         let key = |names: &[Name]| names.iter().map(|name| ground.case.key(name)).collect::<Vec<_>>();
         let (old_key, new_key) = (key(from), key(to));
         let new_folder = if old_key == new_key {
@@ -151,7 +154,7 @@ impl Drive for DirectoryDrive {
             if entry.name == *name {
                 return Err(DriveError::Taken);
             }
-            old_folder.try_clone().map_err(reason)?
+            ground.folder(around)?
         } else if new_key.starts_with(&old_key) {
             return Err(DriveError::NotFound);
         } else {
@@ -159,14 +162,15 @@ impl Drive for DirectoryDrive {
         };
         if entry.kind == Kind::Folder {
             // Moved again and again, folders would become too deep to be counted.
-            let moved = old_folder.open_dir_nofollow(entry.name.as_str()).map_err(reason)?;
+            let moved = open_folder(&old_folder, entry.name.as_str()).map_err(reason)?;
             count(&moved, to.len(), |_| true).map_err(|_| DriveError::Full)?;
         }
         rename(&old_folder, entry.name.as_str(), &new_folder, name).map_err(reason)
     }
 
     fn stage(&mut self) -> Result<Box<dyn Staging>, DriveError> {
-        Ok(Box::new(DirectoryStaging::begin(&self.ground)?))
+        let begun = DirectoryStaging::begin(&self.ground);
+        Ok(Box::new(self.ground.unless_gone(begun)?))
     }
 
     fn format(&mut self) -> Result<(), DriveError> {
@@ -235,45 +239,62 @@ impl Ground {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the directory is still there. One that has been removed can be used through its descriptor as if it
-    /// were empty, but has no name left that links to it.
+    /// What was done, or why not. A directory that has been removed can be used through its descriptor as if it were
+    /// empty, so nothing is found there.
+    fn unless_gone<T>(&self, done: Result<T, DriveError>) -> Result<T, DriveError> {
+        if matches!(done, Err(DriveError::NotFound)) {
+            self.present()?;
+        }
+        done
+    }
+
+    /// Whether the directory is still there. One that has been removed has no name left that links to it.
     fn present(&self) -> Result<(), DriveError> {
         let metadata = self.root.dir_metadata().map_err(reason)?;
         if metadata.nlink() == 0 { Err(DriveError::Gone) } else { Ok(()) }
     }
 
     /// Opens a folder.
-    fn folder(&self, names: &[Name]) -> Result<Dir, DriveError> {
-        self.present()?;
-        let mut folder = self.root.try_clone().map_err(reason)?;
+    fn folder(&self, names: &[Name]) -> Result<Folder<'_>, DriveError> {
+        let mut folder = Folder::Root(&self.root);
         for name in names {
-            let entry = self.find(&folder, name)?;
-            if entry.kind != Kind::Folder {
-                return Err(DriveError::NotFound);
-            }
-            folder = folder.open_dir_nofollow(entry.name.as_str()).map_err(reason)?;
+            let inside = match self.case {
+                // What is there by this name opens, or does not.
+                NameCase::Told => open_folder(&folder, name.as_str()).map_err(reason),
+                NameCase::Folded => self
+                    .find(&folder, name)
+                    .and_then(|entry| open_folder(&folder, entry.name.as_str()).map_err(reason)),
+            };
+            folder = Folder::Inside(self.unless_gone(inside)?);
         }
         Ok(folder)
     }
 
     /// The folder that something lies in, and its entry there as it is on disk.
-    fn locate(&self, path: &[Name]) -> Result<(Dir, Entry), DriveError> {
+    fn locate(&self, path: &[Name]) -> Result<(Folder<'_>, Entry), DriveError> {
         let (name, around) = path.split_last().ok_or(DriveError::NotFound)?;
         let folder = self.folder(around)?;
-        let entry = self.find(&folder, name)?;
+        let entry = self.unless_gone(self.find(&folder, name))?;
         Ok((folder, entry))
     }
 
     /// The folder for something new, and its name there, which is free.
-    fn free<'a>(&self, path: &'a [Name]) -> Result<(Dir, &'a Name), DriveError> {
+    fn free<'a>(&self, path: &'a [Name]) -> Result<(Folder<'_>, &'a Name), DriveError> {
+        let (folder, name) = self.place(path)?;
+        match folder.symlink_metadata(name.as_str()) {
+            Ok(_) => Err(DriveError::Taken),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((folder, name)),
+            Err(error) => Err(reason(error)),
+        }
+    }
+
+    /// The folder for something new, and its name there, which nothing has in another spelling. That nothing has it as it
+    /// is, is for whoever puts it there to see: nothing is replaced.
+    fn place<'a>(&self, path: &'a [Name]) -> Result<(Folder<'_>, &'a Name), DriveError> {
         let (name, around) = path.split_last().ok_or(DriveError::Taken)?;
         let folder = self.folder(around)?;
-        for spelling in self.spellings(&folder, name)? {
-            match folder.symlink_metadata(spelling.as_str()) {
-                Ok(_) => return Err(DriveError::Taken),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(reason(error)),
-            }
+        if self.case == NameCase::Folded && !self.spellings(&folder, name)?.is_empty() {
+            return Err(DriveError::Taken);
         }
         Ok((folder, name))
     }
@@ -319,6 +340,23 @@ impl Ground {
             account.published = account.published.plus(Amount::ENTRY);
         }
         sync(&self.root)
+    }
+}
+
+/// A folder of a drive.
+enum Folder<'a> {
+    Root(&'a Dir),
+    Inside(Dir),
+}
+
+impl Deref for Folder<'_> {
+    type Target = Dir;
+
+    fn deref(&self) -> &Dir {
+        match self {
+            Self::Root(root) => root,
+            Self::Inside(folder) => folder,
+        }
     }
 }
 

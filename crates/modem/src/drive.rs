@@ -224,7 +224,8 @@ pub trait Staging: Send {
     /// Appends to a file: all of the octets, or none.
     ///
     /// # Errors
-    /// `Full` when the drive has no room, `NotFound` for a file that is complete or of another staging.
+    /// `Full` when the drive has no room, `NotFound` for a file that is complete or of another staging. That the drive
+    /// is gone may be told only when it is published.
     fn write(&mut self, file: StagedFile, octets: &[u8]) -> Result<(), DriveError>;
 
     /// Ends a file, so that nothing of it is held any more. Publishing ends those that are not ended.

@@ -1,9 +1,8 @@
 //! What is written aside on a drive in a directory, to appear whole or not at all.
 
-use super::tree::{clear, reason, rename, sync};
+use super::tree::{clear, open_folder, reason, rename, sync};
 use super::{Amount, Ground};
 use crate::limits::{STAGED_OCTETS_HELD_MAX, UNSYNCED_FILES_MAX};
-use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, File, OpenOptions};
 use modem::drive::path::Name;
 use modem::drive::{DriveError, StagedFile, Staging};
@@ -92,7 +91,6 @@ impl Syncer {
 impl DirectoryStaging {
     /// Begins a staging under a name that nothing has.
     pub(super) fn begin(ground: &Arc<Ground>) -> Result<Self, DriveError> {
-        ground.present()?;
         let mut account = ground.account();
         ground.make_room(&mut account, Amount::ENTRY)?;
         let (name, aside) = loop {
@@ -101,7 +99,7 @@ impl DirectoryStaging {
             match ground.root.create_dir(&name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 created => {
-                    let opened = created.and_then(|()| ground.root.open_dir_nofollow(&name));
+                    let opened = created.and_then(|()| open_folder(&ground.root, &name));
                     break (name, opened.map_err(reason)?);
                 }
             }
@@ -122,7 +120,6 @@ impl DirectoryStaging {
 
     /// Counts `more` as staged for this, if there is room.
     fn take_room(&mut self, more: Amount) -> Result<(), DriveError> {
-        self.ground.present()?;
         let mut account = self.ground.account();
         self.ground.make_room(&mut account, more)?;
         account.staged = account.staged.plus(more);
@@ -152,9 +149,10 @@ impl DirectoryStaging {
 
     /// Renames what is staged into its place. The rename shows all of it at once.
     fn publish(&mut self, from: &Dir, staged: &str, path: &[Name], amount: Amount) -> Result<(), DriveError> {
-        let (around, name) = self.ground.free(path)?;
-        let mut account = self.ground.account();
-        rename(from, staged, &around, name).map_err(reason)?;
+        let ground = Arc::clone(&self.ground);
+        let (around, name) = ground.place(path)?;
+        let mut account = ground.account();
+        ground.unless_gone(rename(from, staged, &around, name).map_err(reason))?;
         account.published = account.published.plus(amount);
         account.staged = account.staged.minus(amount);
         self.amount = self.amount.minus(amount);
@@ -180,7 +178,7 @@ impl Staging for DirectoryStaging {
             }
             Err(error) => {
                 self.give_room_back(Amount::ENTRY);
-                Err(reason(error))
+                self.ground.unless_gone(Err(reason(error)))
             }
         }
     }
@@ -188,7 +186,6 @@ impl Staging for DirectoryStaging {
     fn write(&mut self, file: StagedFile, octets: &[u8]) -> Result<(), DriveError> {
         let is_open = self.files.get(file.index()).is_some_and(|file| file.open.is_some());
         if !is_open {
-            self.ground.present()?;
             return Err(DriveError::NotFound);
         }
         self.take_room(Amount::octets(u64::try_from(octets.len()).map_err(|_| DriveError::Full)?))?;
@@ -198,7 +195,6 @@ impl Staging for DirectoryStaging {
     }
 
     fn complete(&mut self, file: StagedFile) -> Result<(), DriveError> {
-        self.ground.present()?;
         let open = self.files.get_mut(file.index()).and_then(|file| file.open.take());
         let completed = open.ok_or(DriveError::NotFound)?.end().and_then(|file| {
             let syncer = match &mut self.syncer {
@@ -213,16 +209,13 @@ impl Staging for DirectoryStaging {
     }
 
     fn publish_folder(mut self: Box<Self>, folder: &[Name]) -> Result<(), DriveError> {
-        self.ground.present()?;
         self.complete_all()?;
         sync(&self.aside).map_err(reason)?;
-        let root = self.ground.root.try_clone().map_err(reason)?;
-        let (name, amount) = (self.name.clone(), self.amount);
-        self.publish(&root, &name, folder, amount)
+        let (ground, name, amount) = (Arc::clone(&self.ground), self.name.clone(), self.amount);
+        self.publish(&ground.root, &name, folder, amount)
     }
 
     fn publish_file(mut self: Box<Self>, file: &[Name]) -> Result<(), DriveError> {
-        self.ground.present()?;
         let [staged] = self.files.as_slice() else { return Err(DriveError::NotFound) };
         let staged = staged.name.clone();
         self.complete_all()?;

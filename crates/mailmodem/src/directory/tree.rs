@@ -4,12 +4,12 @@
 
 use super::Amount;
 use crate::limits::{DRIVE_DEPTH_MAX, DRIVE_ENTRIES_MAX};
-use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use modem::drive::path::Name;
 use modem::drive::{DriveError, Kind};
 use rustix::fs::{Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use std::ffi::OsStr;
 use std::io;
 
@@ -57,7 +57,7 @@ pub(super) fn count(directory: &Dir, depth: usize, counts: fn(&OsStr) -> bool) -
             continue;
         }
         let inside = directory.symlink_metadata(&name).and_then(|metadata| match kind_of(&metadata) {
-            Some(Kind::Folder) => count(&directory.open_dir_nofollow(&name)?, depth + 1, |_| true),
+            Some(Kind::Folder) => count(&open_folder(directory, &name)?, depth + 1, |_| true),
             Some(Kind::File { octets, .. }) => Ok(Amount::octets(octets)),
             None => Ok(Amount::default()),
         });
@@ -85,7 +85,7 @@ pub(super) fn clear(directory: &Dir, depth: usize, goes: fn(&OsStr) -> bool) -> 
             continue;
         }
         if entry.file_type()?.is_dir() {
-            clear(&directory.open_dir_nofollow(&name)?, depth + 1, |_| true)?;
+            clear(&open_folder(directory, &name)?, depth + 1, |_| true)?;
             directory.remove_dir(&name)?;
         } else {
             directory.remove_file(&name)?;
@@ -117,16 +117,16 @@ pub(super) fn rename(from: &Dir, old: &str, to: &Dir, new: &Name) -> io::Result<
     Ok(rustix::fs::renameat_with(from, old, to, new.as_str(), RenameFlags::NOREPLACE)?)
 }
 
-/// The directory, opened for reading: a [`Dir`] may be a mere place, which can be neither locked nor synced.
-pub(crate) fn readable(directory: &Dir) -> io::Result<Dir> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
-    Ok(Dir::from_std_file(opened.into()))
+/// Opens a folder in another, by its one name there. It is opened for reading: what cap-std opens is a mere place, which
+/// can be neither locked nor synced.
+pub(crate) fn open_folder(around: &Dir, name: impl Arg) -> io::Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(Dir::from_std_file(rustix::fs::openat(around, name, flags, Mode::empty())?.into()))
 }
 
-/// Makes the entries of a directory durable.
-pub(crate) fn sync(directory: &Dir) -> io::Result<()> {
-    Ok(rustix::fs::fsync(readable(directory)?)?)
+/// Makes the entries of a folder durable.
+pub(crate) fn sync(folder: &Dir) -> io::Result<()> {
+    Ok(rustix::fs::fsync(folder)?)
 }
 
 /// What an error of the machine is to the modem. What is no news about the drive's content is logged.

@@ -5,10 +5,10 @@
 
 use super::text::MaildirText;
 use super::{directory_name, not_served};
-use crate::directory::tree::{is_passing, readable, sync};
+use crate::directory::tree::{is_passing, open_folder, sync};
 use crate::limits::{MAILDROP_MAILBOXES_MAX, MAILDROP_MAILS_MAX};
 use crate::lock::LockedDir;
-use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use mail::pop3::server::Mail as Listed;
@@ -154,7 +154,7 @@ fn mailboxes_of(user: &str, root: &Dir) -> io::Result<Vec<Mailbox>> {
     for name in names {
         if let Some(directory) = open_directory(root, &name)? {
             // Locked before it is read: what another session removes is not seen here.
-            let directory = LockedDir::new(readable(&directory)?)?;
+            let directory = LockedDir::new(directory)?;
             mailboxes.push(Mailbox { name, directory });
         }
     }
@@ -230,7 +230,7 @@ impl Mailbox {
 
 /// Opens a directory in another. `None` if there is none, or a link.
 fn open_directory(around: &Dir, name: &str) -> io::Result<Option<Dir>> {
-    match around.open_dir_nofollow(name) {
+    match open_folder(around, name) {
         Ok(directory) => Ok(Some(directory)),
         Err(error) if is_passing(&error) => Ok(None),
         Err(error) => Err(error),
