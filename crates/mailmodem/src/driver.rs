@@ -5,7 +5,7 @@
 use crate::card::Slot;
 use crate::home;
 use crate::limits::{POWER_OFF_MAX, RECEIVED_OCTETS_MAX};
-use crate::link::{Event, Link, Stopwatch};
+use crate::link::{Alarm, Event, Link, Stopwatch};
 use crate::network::{Dialled, Dialling, Network};
 use crate::tls::Handshake;
 use crate::trace::Trace;
@@ -27,6 +27,8 @@ pub struct Driver {
     modem: Modem,
     network: Network,
     watch: Stopwatch,
+    /// For the modem's deadline, or for when it comes on again.
+    alarm: Alarm,
     /// A modem has one mail and one session at the most, so they are few.
     lines: Vec<(LinkId, Line)>,
     /// What somebody logs in with on one of them.
@@ -86,9 +88,21 @@ impl Driver {
         let settings = Settings { trace: trace.is_some(), ..settings };
         let modem = Modem::power_on(settings, drive_c, drive_d, calendar, watch.now());
         let (lines, tokens, buffer, notices) = (Vec::new(), Vec::new(), Vec::new(), VecDeque::new());
-        let (power_on_at, slot, profile) = (None, None, None);
-        let mut driver =
-            Self { modem, network, watch, lines, tokens, buffer, notices, power_on_at, trace, slot, profile };
+        let (alarm, power_on_at, slot, profile) = (Alarm::default(), None, None, None);
+        let mut driver = Self {
+            modem,
+            network,
+            watch,
+            alarm,
+            lines,
+            tokens,
+            buffer,
+            notices,
+            power_on_at,
+            trace,
+            slot,
+            profile,
+        };
         driver.trace(|trace, now| trace.event(now, "power on"));
         driver.carry_out();
         driver
@@ -151,7 +165,7 @@ impl Driver {
             if let Some(notice) = self.notices.pop_front() {
                 return notice;
             }
-            let (watch, deadline) = (self.watch, self.modem.deadline());
+            let due = self.modem.deadline().into_iter().chain(self.power_on_at).min();
             let (lines, buffer, slot) = (&mut self.lines, &mut self.buffer, &mut self.slot);
             tokio::select! {
                 // What has arrived in time is not late because a terminal kept everything waiting.
@@ -159,14 +173,22 @@ impl Driver {
                 (at, happened) = poll_fn(|context| poll_lines(lines, buffer, context)) => {
                     self.on_line(at, happened);
                 }
-                () = watch.reach(deadline) => self.tell(Input::DeadlinePassed),
-                () = watch.reach(self.power_on_at) => {
-                    self.power_on_at = None;
-                    self.trace(|trace, now| trace.event(now, "power on"));
-                    self.tell(Input::PowerKey);
-                }
+                () = self.alarm.reach(self.watch, due) => self.on_due(),
                 card = next_card(slot) => self.set_card(card),
             }
+        }
+    }
+
+    /// What the alarm was set for is due.
+    fn on_due(&mut self) {
+        let now = self.watch.now();
+        if self.modem.deadline().is_some_and(|deadline| deadline <= now) {
+            self.tell(Input::DeadlinePassed);
+        }
+        if self.power_on_at.is_some_and(|at| at <= now) {
+            self.power_on_at = None;
+            self.trace(|trace, now| trace.event(now, "power on"));
+            self.tell(Input::PowerKey);
         }
     }
 

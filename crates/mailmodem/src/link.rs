@@ -201,6 +201,30 @@ impl Stopwatch {
     }
 }
 
+/// Rings at a deadline that moves with whatever happens. It is set anew for an earlier one only: for a later one it rings
+/// in vain once, which costs less than to set it each time.
+#[derive(Default)]
+pub struct Alarm(Option<Pin<Box<tokio::time::Sleep>>>);
+
+impl Alarm {
+    /// Waits for a deadline; forever if there is none. May be dropped and called anew.
+    pub async fn reach(&mut self, watch: Stopwatch, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return std::future::pending().await };
+        let at = watch.0 + deadline.since(Instant::POWER_ON);
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if at < sleep.deadline() {
+            sleep.as_mut().reset(at);
+        }
+        loop {
+            sleep.as_mut().await;
+            if at <= sleep.deadline() {
+                return;
+            }
+            sleep.as_mut().reset(at);
+        }
+    }
+}
+
 /// Drives a server's end of a connection until it is over.
 pub async fn serve<M>(machine: Box<M>, stream: impl Stream + 'static)
 where
