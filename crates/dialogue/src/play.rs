@@ -175,6 +175,7 @@ impl Player {
                 self.world.drive(path.drive).clone().remove_file(&path.names).map_err(words)?;
             }
             Act::Card(is_in) => self.world.set_card(*is_in),
+            Act::DtrLow => self.world.lower_dtr(),
             Act::Peer(opening) => self.world.script_servers(*opening),
             Act::Held(fate) => self.world.decide(*fate).ok_or("there is no held connection")?,
             Act::HangUp => {

@@ -45,6 +45,8 @@ pub enum Act {
     Remove(String),
     /// `card in|out`.
     Card(bool),
+    /// `dtr low`: the terminal lowers its DTR.
+    DtrLow,
     /// `peer`: from here on servers are scripted, and connections open at once (`open`), or not yet (`held`).
     Peer(Opening),
     /// `open`, `refuse`, `unresolved`, `no-tls`: what becomes of the held connection.
@@ -166,6 +168,7 @@ fn directive(text: &str) -> Option<Act> {
         ("remove", _) => Act::Remove(unescaped(rest)?),
         ("card", "in") => Act::Card(true),
         ("card", "out") => Act::Card(false),
+        ("dtr", "low") => Act::DtrLow,
         ("peer", "") => Act::Peer(Opening::Open),
         ("peer", "held") => Act::Peer(Opening::Held),
         ("open", "") => Act::Held(Fate::Open),

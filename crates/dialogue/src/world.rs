@@ -168,6 +168,12 @@ impl World {
         self.settle();
     }
 
+    /// The terminal lowers its DTR.
+    pub fn lower_dtr(&mut self) {
+        self.modem.handle(Input::DtrLowered, self.now);
+        self.settle();
+    }
+
     /// Lets time pass: deadlines in it come at their time.
     pub fn wait(&mut self, wait: Duration) {
         let end = self.now + wait;

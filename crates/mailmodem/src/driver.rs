@@ -130,6 +130,11 @@ impl Driver {
         self.tell(Input::Typed(octets));
     }
 
+    /// The terminal lowered its DTR.
+    pub fn dtr_lowered(&mut self) {
+        self.tell(Input::DtrLowered);
+    }
+
     /// The terminal has taken everything that was shown.
     pub fn shown(&mut self) {
         self.tell(Input::Shown);

@@ -30,6 +30,9 @@ pub const TYPED_OCTETS_MAX: usize = 4 * 1024;
 /// How long a serial line may take to send what is under way before its speed changes.
 pub const SPEED_WAIT: Duration = Duration::from_secs(5);
 
+/// How often a serial line is asked how the host's DTR stands.
+pub const DTR_WAIT: Duration = Duration::from_millis(100);
+
 /// How soon a serial line that is gone, or a line of the config that failed, is tried again. The wait doubles up to
 /// [`RETRY_WAIT_MAX`].
 pub const RETRY_WAIT_MIN: Duration = Duration::from_millis(250);

@@ -3,6 +3,7 @@
 //! Not here: what runs the modem ([`crate::driver`]).
 
 mod advice;
+mod dtr;
 pub mod octets;
 mod pty;
 pub mod screen;

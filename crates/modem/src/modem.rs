@@ -63,6 +63,8 @@ pub enum Input<'a> {
     CardRemoved,
     /// The power key was pressed: a modem that is off comes on.
     PowerKey,
+    /// The terminal lowered its DTR: it does not go on with what it was entering, unless AT&D says otherwise.
+    DtrLowered,
     /// The terminal has taken everything that was shown.
     Shown,
     /// The time named by [`Modem::deadline`] is here.
@@ -312,6 +314,7 @@ impl Modem {
                 self.on_card_removed_from_transfer(now);
             }
             Input::PowerKey => self.on_power_key(),
+            Input::DtrLowered => self.on_dtr_lowered(now),
             Input::Shown => self.on_shown(now),
             Input::DeadlinePassed => {
                 self.on_sending_deadline(now);
@@ -535,11 +538,28 @@ impl Modem {
                 return self.terminal.echo(octet);
             }
         };
+        self.end_text(entered, now);
+    }
+
+    fn end_text(&mut self, entered: Entered, now: Instant) {
         if let Activity::Text(entry, line) = std::mem::replace(&mut self.activity, Activity::Ready) {
             // A line that a host typed into the prompt by mistake may hold a password.
             self.trace(|| Traced::TypedOther(entered.to_string()));
             let code = (entry.take)(self, entered);
             self.resume(code, line, now);
+        }
+    }
+
+    /// Text and files end, as they would by ESC and by their time: what is typed next is a command (V.250 §6.2.9). What is
+    /// pending and what is being sent is not the line's.
+    fn on_dtr_lowered(&mut self, now: Instant) {
+        if self.kept.number("&D", 0) == 0 {
+            return;
+        }
+        match &self.activity {
+            Activity::Text(..) => self.end_text(Entered::Cancelled, now),
+            Activity::Transfer(..) => self.cancel_transfer(now),
+            Activity::Off | Activity::Ready | Activity::Waiting(..) => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! A port that is a pair of octet streams: a pipe, a pseudo-terminal, a serial line, a socket. The modem's octets and
 //! nothing else.
 
+use super::dtr::{Dtr, lowered};
 use super::serial::Speed;
 use crate::driver::{Driver, Notice};
 use crate::limits::{LINE_GRACE, SHOWN_OCTETS_MAX, TYPED_OCTETS_MAX, UNSHOWN_OCTETS_MAX};
@@ -37,6 +38,8 @@ pub struct Terminal<F, T> {
     pub(super) to: T,
     /// Where the line has one.
     pub(super) speed: Option<Speed>,
+    /// Where the line has that wire.
+    pub(super) dtr: Option<Dtr>,
 }
 
 /// Runs a modem on streams until the terminal's octets end and everything under way is done and shown. How long that may
@@ -93,8 +96,8 @@ pub async fn serve(driver: &mut Driver, port: &mut impl Port, stop: impl Future<
                 () = &mut stop => return grace(&mut Pump::new(driver, tokio::io::sink(), None)).await,
             },
         };
-        let Terminal { mut from, to, speed } = terminal;
-        let mut pump = Pump::new(driver, to, speed);
+        let Terminal { mut from, to, speed, dtr } = terminal;
+        let mut pump = Pump { dtr, ..Pump::new(driver, to, speed) };
         let attended = tokio::select! {
             attended = pump.attend(&mut from) => attended,
             never = port.turn_away() => match never {},
@@ -164,6 +167,7 @@ struct Pump<'a, T> {
     driver: &'a mut Driver,
     to: T,
     speed: Option<Speed>,
+    dtr: Option<Dtr>,
     /// With the echo of what was typed, passwords too.
     shown: Secret,
     is_flushed: bool,
@@ -173,7 +177,7 @@ struct Pump<'a, T> {
 
 impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
     fn new(driver: &'a mut Driver, to: T, speed: Option<Speed>) -> Self {
-        Self { driver, to, speed, shown: Secret::default(), is_flushed: true, next_speed: None }
+        Self { driver, to, speed, dtr: None, shown: Secret::default(), is_flushed: true, next_speed: None }
     }
 
     /// Goes on until the terminal's octets end. May be dropped; nothing is lost but what is typed later.
@@ -222,6 +226,7 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
                     self.next_speed = self.next_speed.map(|(until, speed)| (until - octets, speed));
                 }
             },
+            () = lowered(&mut self.dtr) => self.driver.dtr_lowered(),
             typed = read(from), if is_open && waiting < SHOWN_OCTETS_MAX => match typed?.reveal() {
                 [] => return Ok(ControlFlow::Break(())),
                 octets => self.driver.typed(octets),

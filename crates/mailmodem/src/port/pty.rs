@@ -77,7 +77,7 @@ impl Port for Pty {
             // Its octets never end.
             std::future::pending::<()>().await;
         }
-        Terminal { from: self.near.clone(), to: self.near.clone(), speed: None }
+        Terminal { from: self.near.clone(), to: self.near.clone(), speed: None, dtr: None }
     }
 }
 

@@ -1,9 +1,10 @@
 //! A port that is a serial line. Unplugged, it is waited for, and the modem goes on.
 //!
 //! The kernel raises DTR and RTS as the device is opened; on a cable that crosses the wires the host sees them as DSR,
-//! DCD and CTS, which is all that such a device can raise. The host's own DTR is not heeded: there is no call that it
-//! could end. RI cannot be raised by such a device.
+//! DCD and CTS, which is all that such a device can raise: RI is none of it. The host's own DTR is this end's DSR, or DCD
+//! ([`super::dtr`]).
 
+use super::dtr::Dtr;
 use super::octets::{Port, Terminal};
 use super::spec::{Flow, Parity, SerialSettings};
 use super::tty::Tty;
@@ -54,7 +55,7 @@ impl Port for Serial {
                     tracing::info!(%device, "the serial line is open");
                     self.is_missed = false;
                     let speed = Speed { line: tty.clone(), remembered: Arc::clone(&self.speed) };
-                    return Terminal { from: tty.clone(), to: tty, speed: Some(speed) };
+                    return Terminal { dtr: Dtr::of(&tty), from: tty.clone(), to: tty, speed: Some(speed) };
                 }
                 Err(error) if !self.is_missed => {
                     tracing::warn!(%device, %error, "the serial line cannot be opened; it is tried again and again");

@@ -68,7 +68,7 @@ impl Port for Tcp {
             match watch(&stream) {
                 Ok(()) => {
                     let (from, to) = stream.into_split();
-                    return Terminal { from, to, speed: None };
+                    return Terminal { from, to, speed: None, dtr: None };
                 }
                 Err(error) => tracing::info!(%error, "a caller was gone at once"),
             }

@@ -150,7 +150,12 @@ pub static COMMANDS: &[Command] = &[
     register("S4", &[number("octet", 0, 127)], &["10"], "the octet behind it in answers"),
     register("S5", &[number("octet", 0, 127)], &["8"], "the octet that takes one back"),
     basic_kept("&C", &[number("mode", 0, 2)], &["1"], "kept; the program drives the DCD line"),
-    basic_kept("&D", &[number("mode", 0, 2)], &["2"], "kept; the program reads the DTR line"),
+    basic_kept(
+        "&D",
+        &[number("mode", 0, 2)],
+        &["2"],
+        "1, 2: a DTR that is lowered ends a text or a file being entered; 0: it does not",
+    ),
     basic(
         "&F",
         &[number("profile", 0, 0)],

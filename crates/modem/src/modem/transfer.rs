@@ -132,6 +132,18 @@ impl Modem {
         }
     }
 
+    /// The terminal does not go on with it.
+    pub(super) fn cancel_transfer(&mut self, now: Instant) {
+        if let Activity::Transfer(transfer, _) = &mut self.activity {
+            match &mut **transfer {
+                Transfer::Counted(_) => return self.end_transfer(Err(Failure::Cancelled), now),
+                Transfer::Receiving(receiver, ..) => receiver.cancel(Failure::Cancelled),
+                Transfer::Sending(sender, _) => sender.cancel(Failure::Cancelled),
+            }
+            self.step_transfer(now);
+        }
+    }
+
     fn step_transfer(&mut self, now: Instant) {
         while let Activity::Transfer(transfer, _) = &mut self.activity {
             match transfer.step(now) {
