@@ -99,6 +99,8 @@ pub async fn serve(driver: &mut Driver, port: &mut impl Port, stop: impl Future<
         let Terminal { mut from, to, speed, dtr } = terminal;
         let mut pump = Pump { dtr, ..Pump::new(driver, to, speed) };
         let attended = tokio::select! {
+            // Who comes behind a terminal that has left is not turned away for its sake.
+            biased;
             attended = pump.attend(&mut from) => attended,
             never = port.turn_away() => match never {},
             () = &mut stop => return grace(&mut pump).await,
