@@ -15,6 +15,9 @@ pub const RECEIVED_OCTETS_MAX: usize = 32 * 1024;
 /// How much may wait to be sent on a connection before no more is read from it.
 pub const UNSENT_OCTETS_MAX: usize = 256 * 1024;
 
+/// Longest line that may hold a password or a token on a connection: what RFC 4954 §4 has servers take, and more.
+pub const WIPED_OCTETS_MAX: usize = 16 * 1024;
+
 /// Size of what is on the way between modem and sandbox, each way.
 pub const DUPLEX_OCTETS_MAX: usize = 64 * 1024;
 

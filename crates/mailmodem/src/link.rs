@@ -5,7 +5,9 @@
 //!
 //! Not here: where a connection leads ([`crate::network`]), and what TLS is ([`crate::tls`]).
 
-use crate::limits::{HANDSHAKE_MAX, LINGER_MAX, LINGER_OCTETS_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX};
+use crate::limits::{
+    HANDSHAKE_MAX, LINGER_MAX, LINGER_OCTETS_MAX, RECEIVED_OCTETS_MAX, UNSENT_OCTETS_MAX, WIPED_OCTETS_MAX,
+};
 use crate::tls::{Handshake, ServerTls, Tls};
 use mail::machine::{ChannelBinding, Input, Instant, Machine, Output};
 use modem::modem::{Obstacle, ObstacleKind};
@@ -16,7 +18,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 /// What a link can be made of.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
@@ -51,11 +53,23 @@ pub enum Event {
     Closed(Option<io::Error>),
 }
 
+/// What is still to be sent. A line, which may hold a password, is wiped; a portion of a message is not, which would cost
+/// as much as to make it.
+#[derive(Default)]
+struct Unsent(Vec<u8>);
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if self.0.len() <= WIPED_OCTETS_MAX {
+            self.0.zeroize();
+        }
+    }
+}
+
 /// A connection that stands.
 pub struct Link {
     stream: Box<dyn Stream>,
-    /// There are passwords among it, so it is wiped.
-    unsent: Zeroizing<Vec<u8>>,
+    unsent: Unsent,
     /// How much of `unsent` is sent.
     sent: usize,
     /// Whether something was transmitted since the last [`Event::Drained`].
@@ -68,7 +82,7 @@ impl Link {
     /// A link on a stream.
     #[must_use]
     pub fn new(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), unsent: Zeroizing::default(), sent: 0, is_filled: false, tls: None }
+        Self { stream: Box::new(stream), unsent: Unsent::default(), sent: 0, is_filled: false, tls: None }
     }
 
     /// One that [`Self::secure`] can secure.
@@ -93,11 +107,10 @@ impl Link {
     /// Sends octets, in the course of [`Self::next`].
     pub fn transmit(&mut self, octets: Vec<u8>) {
         self.is_filled = true;
-        let octets = Zeroizing::new(octets);
-        if self.unsent.is_empty() {
-            self.unsent = octets;
+        if self.unsent.0.is_empty() {
+            self.unsent = Unsent(octets);
         } else {
-            self.unsent.extend_from_slice(&octets);
+            self.unsent.0.extend_from_slice(&Unsent(octets).0);
         }
     }
 
@@ -118,13 +131,13 @@ impl Link {
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "cannot send");
                     self.is_filled = false;
-                    self.unsent = Zeroizing::default();
+                    self.unsent = Unsent::default();
                     self.sent = 0;
                 }
                 Poll::Pending => {}
             }
         }
-        if self.unsent.len() - self.sent > UNSENT_OCTETS_MAX {
+        if self.unsent.0.len() - self.sent > UNSENT_OCTETS_MAX {
             // Who does not listen is not listened to.
             return Poll::Pending;
         }
@@ -137,13 +150,13 @@ impl Link {
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest @ [_, ..]) = self.unsent.get(self.sent..) {
+        while let Some(rest @ [_, ..]) = self.unsent.0.get(self.sent..) {
             match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 octets => self.sent += octets,
             }
         }
-        self.unsent = Zeroizing::default();
+        self.unsent = Unsent::default();
         self.sent = 0;
         Pin::new(&mut self.stream).poll_flush(context)
     }
@@ -162,7 +175,7 @@ impl Link {
     /// while: a socket closed with octets unread would take back what was sent last.
     pub async fn close(mut self) {
         let linger = async {
-            let unsent = self.unsent.get(self.sent..).unwrap_or_default();
+            let unsent = self.unsent.0.get(self.sent..).unwrap_or_default();
             self.stream.write_all(unsent).await?;
             self.stream.shutdown().await?;
             let rest = &mut (&mut self.stream).take(LINGER_OCTETS_MAX);
