@@ -48,6 +48,8 @@ pub struct Settings {
     pub message_octets_max: u64,
     /// Whether EHLO offers STARTTLS, and CAPA STLS; the owner of the link then has to do the handshake.
     pub start_tls: bool,
+    /// Whether CAPA offers PIPELINING. Commands that come together are obeyed all the same; EHLO always offers it.
+    pub pipelining: bool,
     /// What AUTH offers, over SMTP and over POP3. `None` is as in the note's time: PLAIN, LOGIN and CRAM-MD5 over SMTP, no
     /// AUTH over POP3.
     pub mechanisms: Option<Vec<Mechanism>>,
@@ -61,6 +63,7 @@ impl Default for Settings {
         Self {
             message_octets_max: MESSAGE_OCTETS_MAX,
             start_tls: false,
+            pipelining: true,
             mechanisms: None,
             scram_password: Secret::new("pwd"),
         }
@@ -97,7 +100,8 @@ impl Provider {
         // Nothing here is secret, so a challenge need only be another one each time.
         let challenge = format!("<{}@{name}>", self.connections);
         let mailboxes = Arc::clone(&self.mailboxes);
-        let Settings { message_octets_max, start_tls, mechanisms, scram_password } = self.settings.clone();
+        let Settings { message_octets_max, start_tls, pipelining, mechanisms, scram_password } =
+            self.settings.clone();
         Ok(match service {
             Service::Smtp => {
                 let of_its_time = SmtpSettings::new(&name, message_octets_max, challenge);
@@ -107,7 +111,7 @@ impl Provider {
                 Box::new(SmtpServer::new(session, settings))
             }
             Service::Pop3 => {
-                let offer = pop3::Offer { start_tls, mechanisms, challenge, scram_password };
+                let offer = pop3::Offer { start_tls, pipelining, mechanisms, challenge, scram_password };
                 Box::new(Pop3Server::new(pop3::Session::new(&name, offer, trouble, mailboxes)))
             }
         })

@@ -101,7 +101,7 @@ fn the_notes_session_on_the_wire() {
     assert_eq!(caller.heard(), b"+OK pop3.server.com sandbox <1@pop3.server.com>\r\n");
     assert_eq!(
         caller.say("CAPA\r\n"),
-        "+OK this can be done\r\nTOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n.\r\n",
+        "+OK this can be done\r\nTOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n.\r\n",
     );
     assert_eq!(caller.say("USER un\r\nPASS pwd\r\n"), LOGGED_IN);
     assert_eq!(caller.say("STAT\r\nLIST 1\r\nLIST 2\r\n"), "+OK 2 2134\r\n+OK 1 1050\r\n+OK 2 1084\r\n");

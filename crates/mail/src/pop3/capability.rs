@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub resp_codes: bool,
     /// … and with `[AUTH]` and `[SYS/…]` (RFC 3206 §6).
     pub auth_resp_code: bool,
+    /// Commands may come before the one before is answered (RFC 2449 §6.6).
+    pub pipelining: bool,
     /// AUTH is there (RFC 5034 §3): the names of its mechanisms, space-separated.
     pub sasl: Option<String>,
 }
@@ -28,6 +30,7 @@ impl Capabilities {
         stls: false,
         resp_codes: false,
         auth_resp_code: false,
+        pipelining: false,
         sasl: None,
     };
 
@@ -49,7 +52,7 @@ impl Capabilities {
         flags.into_iter().flatten().chain(self.sasl.map(|names| format!("SASL {names}")))
     }
 
-    fn flags(&mut self) -> [(&'static str, &mut bool); 6] {
+    fn flags(&mut self) -> [(&'static str, &mut bool); 7] {
         [
             ("TOP", &mut self.top),
             ("UIDL", &mut self.uidl),
@@ -57,6 +60,7 @@ impl Capabilities {
             ("STLS", &mut self.stls),
             ("RESP-CODES", &mut self.resp_codes),
             ("AUTH-RESP-CODE", &mut self.auth_resp_code),
+            ("PIPELINING", &mut self.pipelining),
         ]
     }
 }
@@ -68,13 +72,22 @@ mod tests {
     #[test]
     fn what_is_listed_is_read_back_and_the_rest_passed_over() {
         let sasl = Some("PLAIN X-NEW".to_owned());
-        let all = Capabilities { top: true, stls: true, resp_codes: true, sasl, ..Capabilities::NONE };
+        let all = Capabilities {
+            top: true,
+            stls: true,
+            resp_codes: true,
+            pipelining: true,
+            sasl,
+            ..Capabilities::NONE
+        };
         assert_eq!(
             all.clone().keywords().collect::<Vec<_>>(),
-            ["TOP", "STLS", "RESP-CODES", "SASL PLAIN X-NEW"]
+            ["TOP", "STLS", "RESP-CODES", "PIPELINING", "SASL PLAIN X-NEW"]
         );
         let mut read = Capabilities::NONE;
-        for line in ["top", "STLS", "RESP-CODES", "sasl PLAIN X-NEW ", "EXPIRE 60", "", "XTOP", "TOPS"] {
+        for line in
+            ["top", "STLS", "RESP-CODES", "Pipelining", "sasl PLAIN X-NEW ", "EXPIRE 60", "", "XTOP", "TOPS"]
+        {
             read.push(line);
         }
         assert_eq!(read, all);

@@ -1,8 +1,10 @@
 //! The server's end of a POP3 session (RFC 1939): states, marks and listings are kept here; who may log in, and what
 //! the messages are, is a [`Service`]'s to say. A service can also have things go wrong ([`Reaction`]).
 //!
-//! Memory: one command line, the numbers of the messages, and a portion of the one being sent. The owner does well not
-//! to read from a link that it can't write to.
+//! Commands may come together (RFC 2449 §6.6). They are obeyed one after the other, and none while more than a portion
+//! waits to be sent.
+//!
+//! Memory: what came and is not obeyed, with a bound, the numbers of the messages, and two portions of what is being sent.
 //!
 //! Deliberately not here: accounts, locks and storage; the words of SASL ([`crate::sasl`]).
 
@@ -145,7 +147,9 @@ pub struct Server<S: Service> {
     link: Link,
     /// The response being sent, if it is of more than a line.
     sending: Option<Sending<S::Content>>,
-    /// What arrived while it is being sent.
+    /// Octets handed to the link since it last had no more to send.
+    unsent: usize,
+    /// What arrived while the link has enough to send.
     pipelined: Vec<u8>,
     lines: LineReader,
     /// When something last arrived or was sent.
@@ -202,6 +206,7 @@ impl<S: Service> Server<S> {
             timestamp: None,
             link: Link::Clear,
             sending: None,
+            unsent: 0,
             pipelined: Vec::new(),
             lines: LineReader::new(COMMAND_LINE_OCTETS_MAX),
             progress: Instant::POWER_ON,
@@ -237,7 +242,7 @@ impl<S: Service> Server<S> {
             State::Mute => {}
             // In clear, where TLS was to begin (CVE-2011-0411).
             State::Handshake => self.end(),
-            _ if self.sending.is_some() => {
+            _ if self.has_enough_to_send() => {
                 self.pipelined.extend_from_slice(octets);
                 self.bound_pipelined();
             }
@@ -253,7 +258,7 @@ impl<S: Service> Server<S> {
             match self.state {
                 State::Ended | State::Mute => return self.lines.clear(),
                 State::Handshake if !self.lines.is_empty() => return self.end(),
-                _ if self.sending.is_some() => {
+                _ if self.has_enough_to_send() => {
                     self.pipelined = self.lines.take_rest();
                     return self.bound_pipelined();
                 }
@@ -277,6 +282,10 @@ impl<S: Service> Server<S> {
                 self.react(reaction);
             }
         }
+    }
+
+    const fn has_enough_to_send(&self) -> bool {
+        self.sending.is_some() || self.unsent >= CHUNK_OCTETS
     }
 
     fn bound_pipelined(&mut self) {
@@ -498,6 +507,7 @@ impl<S: Service> Server<S> {
 
     fn transmit(&mut self, octets: Vec<u8>) {
         if !octets.is_empty() {
+            self.unsent += octets.len();
             self.outputs.push_back(Output::Transmit(octets));
         }
     }
@@ -539,10 +549,13 @@ impl<S: Service> Machine for Server<S> {
                 self.progress = now;
                 self.receive(octets);
             }
-            (_, Input::Drained) if self.sending.is_some() => {
-                self.progress = now;
-                self.send_more();
-                if self.sending.is_none() {
+            (_, Input::Drained) => {
+                self.unsent = 0;
+                if self.sending.is_some() {
+                    self.progress = now;
+                    self.send_more();
+                }
+                if !self.has_enough_to_send() {
                     self.lines.push(&std::mem::take(&mut self.pipelined));
                     self.read_commands();
                 }

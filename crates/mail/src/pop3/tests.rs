@@ -21,6 +21,7 @@ struct Post {
     /// The numbers that a QUIT deleted.
     deleted: Rc<RefCell<Vec<u32>>>,
     has_stls: bool,
+    has_pipelining: bool,
     sasl: Option<String>,
     is_full: bool,
 }
@@ -33,6 +34,7 @@ impl Post {
             user: String::new(),
             deleted: Rc::default(),
             has_stls: false,
+            has_pipelining: true,
             sasl: None,
             is_full: false,
         }
@@ -75,6 +77,7 @@ impl Service for Post {
             top: self.user != "no-top",
             uidl: self.user != "no-uidl",
             user: true,
+            pipelining: self.has_pipelining,
             stls: self.has_stls,
             sasl: self.sasl.clone(),
             ..Capabilities::NONE

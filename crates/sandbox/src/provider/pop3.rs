@@ -32,6 +32,7 @@ pub(super) struct Session {
 /// What a session can be had with, besides USER, PASS and APOP.
 pub(super) struct Offer {
     pub(super) start_tls: bool,
+    pub(super) pipelining: bool,
     pub(super) mechanisms: Option<Vec<Mechanism>>,
     pub(super) challenge: String,
     pub(super) scram_password: Secret,
@@ -86,6 +87,7 @@ impl Service for Session {
             stls: self.offer.start_tls,
             resp_codes: true,
             auth_resp_code: true,
+            pipelining: self.offer.pipelining,
             sasl: self.offer.mechanisms.as_ref().map(names),
         }
     }

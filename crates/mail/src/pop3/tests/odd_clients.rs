@@ -178,6 +178,27 @@ fn what_is_pipelined_is_bounded() {
     assert!(session.is_closed);
 }
 
+/// Answers of less than a portion, of which each could go out at once.
+#[test]
+fn commands_that_come_together_wait_for_the_link() {
+    let header = format!("Subject: {}\r\n\r\n", "x".repeat(1_000));
+    let commands = 1_000;
+    let mut session = Session::new(Post::new(&[header.as_bytes()]));
+    assert!(session.hear("CAPA\r\n").contains("\r\nPIPELINING\r\n"));
+    session.hear("USER un\r\nPASS tiger\r\n");
+    session.tell(Input::Received("TOP 1 0\r\n".repeat(commands).as_bytes()));
+    session.tell(Input::Received(b"QUIT\r\n"));
+    let mut said = Vec::new();
+    while !session.said.is_empty() {
+        assert!(session.said.len() < 2 * CHUNK_OCTETS);
+        said.append(&mut session.said);
+        session.tell(Input::Drained);
+    }
+    assert!(session.is_closed);
+    let answer = format!("+OK here it is\r\n{header}.\r\n");
+    assert_eq!(String::from_utf8(said).unwrap(), answer.repeat(commands) + "+OK bye\r\n");
+}
+
 #[test]
 fn a_line_that_is_too_long_is_refused() {
     let mut session = Session::new(Post::new(&[]));
