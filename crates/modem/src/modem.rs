@@ -322,6 +322,7 @@ impl Modem {
                 self.on_transfer_deadline(now);
             }
         }
+        self.step_session(now);
         self.show_urcs(now);
         self.flush();
     }
@@ -398,6 +399,7 @@ impl Modem {
                 self.typed_octet(octet, now);
                 rest
             };
+            self.step_session(now);
             self.show_urcs(now);
         }
     }

@@ -1,33 +1,37 @@
 //! The client's end of a POP3 session (RFC 1939). It logs in by itself; after that its owner makes requests, one at a
-//! time. The two functions to read are `Client::enter`, which says a line, and `Client::on_response`, which
-//! decides what comes next.
+//! time. The two functions to read are `Client::ask`, which says a line, and `Client::on_response`, which decides what
+//! comes next. What was asked is in a queue, and each answer is that of the first in it.
 //!
-//! Memory: a line, and what arrived since the owner last polled. Texts and listings are passed on as they arrive; the
-//! owner polls until `None` after everything it tells the machine.
+//! Headers that are asked for in a row may be asked of the server ahead of their turn (`client/ahead.rs`): the owner sees
+//! nothing of it but that its answer is there sooner.
+//!
+//! Memory: a line, the headers kept for later, and what arrived since the owner last polled. Texts and listings are passed
+//! on as they arrive; the owner polls until `None` after everything it tells the machine.
 //!
 //! Deliberately not here: why a link could not be had; what a message means; the words of SASL ([`crate::sasl`]).
 
+mod ahead;
+mod asked;
 mod event;
 mod log_in;
+mod reading;
 
+use self::ahead::Row;
+use self::asked::{Place, Queue, Turn};
 pub use self::event::{Event, Failure, Step};
 pub use self::log_in::{Account, BadAccount, LogIn};
+use self::reading::{Text, entry};
 use super::apop;
 use super::capability::Capabilities;
 use super::command::Command;
-use super::response::{BadResponse, Response, two_numbers, unique_id};
+use super::response::{BadResponse, Response, two_numbers};
 use super::top::TopCut;
-use crate::dot::DotReader;
-use crate::limits::{
-    CAPABILITIES_MAX, HEADER_TEXT_OCTETS_MAX, IDLE_MAX, LISTING_LINES_MAX, POP3_AUTH_LINE_OCTETS_MAX,
-    RESPONSE_LINE_OCTETS_MAX,
-};
-use crate::line::{Line, LineReader};
+use crate::limits::{HEADER_TEXT_OCTETS_MAX, IDLE_MAX, POP3_AUTH_LINE_OCTETS_MAX, RESPONSE_LINE_OCTETS_MAX};
+use crate::line::LineReader;
 use crate::machine::{ChannelBinding, Input, Instant, Machine, Output, Passage};
 use crate::policy::{Link, Policy, Security};
 use crate::sasl::{BadChallenge, Exchange};
-use crate::secret::{Confided, Secret};
-use crate::smtp::reply::printable;
+use crate::secret::Confided;
 use std::collections::VecDeque;
 
 /// What the owner of a session can ask for. Messages are numbered from 1.
@@ -85,8 +89,11 @@ pub struct Client {
     /// Under [`Step::Auth`].
     exchange: Option<Exchange>,
     timestamp: Option<String>,
-    capabilities: Capabilities,
+    /// `None` until CAPA was asked on the link as it is now.
+    capabilities: Option<Capabilities>,
     top: Top,
+    asked: Queue,
+    row: Row,
     state: State,
     lines: LineReader,
     /// When something was last asked, or a line or a piece of a text arrived: pieces of a line are no progress, or a
@@ -98,24 +105,13 @@ pub struct Client {
 #[derive(Debug)]
 enum State {
     Unopened,
-    /// The first line of an answer, or the end of the handshake, is awaited.
-    Response(Step),
-    /// The lines of a listing are.
-    Listing {
-        step: Step,
-        lines: usize,
-    },
+    /// What comes next is the first line of an answer, or the end of the handshake; if anything was asked.
+    Response,
+    /// … is a line of a listing, of which so many came.
+    Listing(usize),
+    /// … is a piece of a text.
     Text(Text),
-    Idle,
     Ended,
-}
-
-#[derive(Debug)]
-struct Text {
-    request: Request,
-    reader: DotReader,
-    /// For a header section: where it ends, and how many octets may still arrive.
-    header: Option<(TopCut, usize)>,
 }
 
 /// Whether the server has TOP. CAPA does not tell: before the log-in it need not list all (RFC 2449 §5). Nor does a
@@ -141,8 +137,10 @@ impl Client {
             confided: Confided::default(),
             exchange: None,
             timestamp: None,
-            capabilities: Capabilities::NONE,
+            capabilities: None,
             top: Top::Untried,
+            asked: Queue::default(),
+            row: Row::default(),
             state: State::Unopened,
             lines: LineReader::new(RESPONSE_LINE_OCTETS_MAX),
             progress: now,
@@ -166,28 +164,59 @@ impl Client {
     /// Asks for something, once logged in, and once what was asked before is answered.
     ///
     /// # Errors
-    /// [`Busy`] otherwise.
+    /// [`Busy`] otherwise; and when the session ends with it, because the server had begun to say something unasked.
     pub fn request(&mut self, request: Request, now: Instant) -> Result<(), Busy> {
-        if !matches!(self.state, State::Idle) {
+        if matches!(self.state, State::Unopened | State::Ended) || self.asked.is_awaited() {
             return Err(Busy);
         }
         self.progress = now;
-        if self.lines.is_empty() {
-            self.enter(Step::Request(request));
-        } else {
+        if self.asked.first().is_none() && !self.lines.is_empty() {
             // The rest of a line begun before the question would become the answer to it.
             self.malformed(BadResponse::Unasked);
+            return Err(Busy);
+        }
+        match request {
+            Request::Headers(id) if self.row.goes_on_with(id) => {}
+            Request::Headers(_) | Request::Reset => self.asked.forget(|_| true),
+            Request::Delete(id) => self.asked.forget(|kept| kept == id),
+            _ => {}
+        }
+        if matches!(request, Request::Headers(_)) && self.is_capability_of_interest() {
+            self.ask(Step::Capa, Turn::Now);
+        } else {
+            self.begin(request);
         }
         Ok(())
     }
 
-    /// Says what a step says, and waits for the answer.
+    /// Answers a request by what is there already, or asks the server.
+    fn begin(&mut self, request: Request) {
+        let claimed = if let Request::Headers(id) = request { self.asked.claim(id) } else { None };
+        match claimed {
+            Some(events) => events.into_iter().for_each(|event| self.tell_owner(event)),
+            None => self.ask(Step::Request(request), Turn::Now),
+        }
+        if matches!(request, Request::Headers(_)) {
+            self.read_ahead();
+        }
+    }
+
+    /// Goes on with a step when the one before is answered.
     fn enter(&mut self, step: Step) {
-        self.state = State::Response(step);
+        self.finish();
+        self.ask(step, Turn::Now);
+    }
+
+    /// Says what a step says. The answer comes when all that was asked before is answered.
+    fn ask(&mut self, step: Step, turn: Turn) {
+        self.asked.push(step, turn);
         let command = match step {
             Step::Greeting => return,
             Step::Handshake => return self.outputs.push_back(Output::StartTls),
-            Step::Capa => Command::Capa,
+            Step::Capa => {
+                self.capabilities = Some(Capabilities::NONE);
+                Command::Capa
+            }
             Step::Stls => Command::Stls,
             Step::User => Command::User(self.account.credentials.user.clone()),
             Step::Pass => Command::Pass(self.account.credentials.proof.secret().clone()),
@@ -215,7 +244,7 @@ impl Client {
                 if is_asked { self.enter(Step::Capa) } else { self.log_in() }
             }
             (Step::Greeting, false) => self.fail(Failure::GreetingRefused(response)),
-            (Step::Capa, true) => self.state = State::Listing { step, lines: 0 },
+            (Step::Capa, true) => self.state = State::Listing(0),
             // No CAPA, nothing known: RFC 2449 is younger than many servers.
             (Step::Capa, false) => self.on_capabilities(),
             (Step::Stls, true) => self.enter(Step::Handshake),
@@ -264,22 +293,20 @@ impl Client {
             },
             Request::List(Some(id)) | Request::Uidl(Some(id)) => match entry(request, text) {
                 Some((listed, event)) if listed == id => {
-                    self.outputs.push_back(Output::Event(event));
+                    self.pass_on(event);
                     self.answer(Event::ListEnd);
                 }
                 _ => self.malformed(BadResponse::NoNumbers),
             },
-            Request::List(None) | Request::Uidl(None) => {
-                self.state = State::Listing { step: Step::Request(request), lines: 0 };
-            }
+            Request::List(None) | Request::Uidl(None) => self.state = State::Listing(0),
             Request::Headers(_) => {
                 self.top =
                     if matches!(self.top, Top::Untried | Top::Works) { Top::Works } else { Top::Missing };
                 let header = Some((TopCut::new(0), HEADER_TEXT_OCTETS_MAX));
-                self.state = State::Text(Text { request, reader: DotReader::default(), header });
+                self.state = State::Text(Text::new(header));
             }
             Request::Retrieve(_) => {
-                self.state = State::Text(Text { request, reader: DotReader::default(), header: None });
+                self.state = State::Text(Text::new(None));
             }
             Request::Delete(_) | Request::Reset => self.answer(Event::Done),
             Request::Quit => self.end(Event::LoggedOut),
@@ -292,11 +319,18 @@ impl Client {
     }
 
     /// What CAPA said, if anything, decides whether TLS begins. Asked again under TLS: what came in clear may have
-    /// been another's words, and counts no more (RFC 2595 §4).
+    /// been another's words, and counts no more (RFC 2595 §4). After the log-in it decides whether headers are asked for
+    /// ahead.
     fn on_capabilities(&mut self) {
+        if let Some(id) = self.row.end_of_row() {
+            self.finish();
+            return self.begin(Request::Headers(id));
+        }
         match self.security() {
             Security::AsOpened => self.log_in(),
-            _ if self.capabilities.stls => self.enter(Step::Stls),
+            _ if self.capabilities.as_ref().is_some_and(|capabilities| capabilities.stls) => {
+                self.enter(Step::Stls);
+            }
             Security::Required => self.part(Failure::TlsNotOffered),
             Security::WhenOffered => self.log_in(),
         }
@@ -309,133 +343,8 @@ impl Client {
         }
         self.link = Link::Secured(binding);
         // The greeting is not repeated (RFC 2595 §4): its timestamp stays; a forged one makes the log-in fail.
-        if matches!(self.state, State::Response(Step::Handshake)) {
-            self.capabilities = Capabilities::NONE;
+        if self.asked.first() == Some(Step::Handshake) {
             self.enter(Step::Capa);
-        }
-    }
-
-    /// Takes octets from the server.
-    fn receive(&mut self, octets: &[u8], now: Instant) {
-        let octets = self.read_text(octets, now);
-        self.lines.push(octets);
-        loop {
-            match self.state {
-                State::Ended => return,
-                // In clear, where TLS was to begin: none of it may be read as if it came under TLS (CVE-2011-0411).
-                State::Response(Step::Handshake) if !self.lines.is_empty() => {
-                    return self.malformed(BadResponse::Unasked);
-                }
-                State::Text(_) => {
-                    let octets = self.lines.take_rest();
-                    let octets = self.read_text(&octets, now);
-                    self.lines.push(octets);
-                }
-                _ => {}
-            }
-            let line = match self.lines.next_line() {
-                Some(Line::Whole(line)) => line.to_vec(),
-                Some(Line::TooLong) => return self.malformed(BadResponse::LineTooLong),
-                None => break,
-            };
-            self.progress = now;
-            self.on_line(&line);
-        }
-        if self.lines.is_swallowing() {
-            self.malformed(BadResponse::LineTooLong);
-        }
-    }
-
-    fn on_line(&mut self, line: &[u8]) {
-        let challenge = match (&self.state, line) {
-            (State::Response(Step::Auth), b"+") => Some(&b""[..]),
-            (State::Response(Step::Auth), [b'+', b' ', challenge @ ..]) => Some(challenge),
-            _ => None,
-        };
-        self.tell(|client| {
-            Passage::Heard(match challenge {
-                // With the answer to it, it may give the password away.
-                Some(_) => format!("+ {}", Secret::MASK),
-                None => client.confided.cut_from(&printable(line)),
-            })
-        });
-        if let Some(challenge) = challenge {
-            return self.answer_challenge(challenge);
-        }
-        if let State::Listing { step, ref mut lines } = self.state {
-            *lines += 1;
-            let lines = *lines;
-            return self.on_listed(step, lines, line);
-        }
-        let response = match Response::parse(line) {
-            Ok(response) if response.is_positive => response,
-            Ok(response) => Response::negative(self.confided.cut_from(&response.text)),
-            Err(reason) => return self.malformed(reason),
-        };
-        match self.state {
-            State::Response(step) => self.on_response(step, response),
-            // An autologout (RFC 1939 §3) may be announced.
-            State::Idle if !response.is_positive => self.fail(Failure::Released(response)),
-            _ => self.malformed(BadResponse::Unasked),
-        }
-    }
-
-    /// Takes line number `lines` of the listing that answers `step`.
-    fn on_listed(&mut self, step: Step, lines: usize, line: &[u8]) {
-        let listed = match line {
-            b"." => None,
-            [b'.', stuffed @ ..] => Some(printable(stuffed)),
-            _ => Some(printable(line)),
-        };
-        match (step, listed) {
-            (Step::Request(_), None) => self.answer(Event::ListEnd),
-            (_, None) => self.on_capabilities(),
-            (Step::Request(_), Some(_)) if lines > LISTING_LINES_MAX => self.malformed(BadResponse::Endless),
-            (Step::Request(request), Some(listed)) => match entry(request, &listed) {
-                Some((_, event)) => self.outputs.push_back(Output::Event(event)),
-                None => self.malformed(BadResponse::NoNumbers),
-            },
-            (_, Some(_)) if lines > CAPABILITIES_MAX => self.malformed(BadResponse::Endless),
-            (_, Some(listed)) => self.capabilities.push(&listed),
-        }
-    }
-
-    /// Takes what belongs to a text, if one is being read, and returns the octets behind it.
-    fn read_text<'o>(&mut self, octets: &'o [u8], now: Instant) -> &'o [u8] {
-        let State::Text(Text { request, reader, header }) = &mut self.state else { return octets };
-        if !octets.is_empty() {
-            self.progress = now;
-        }
-        let request = *request;
-        let allowed = header.as_ref().map_or(octets.len(), |(_, left)| octets.len().min(*left));
-        let (wire, beyond) = octets.split_at_checked(allowed).unwrap_or((octets, &[]));
-        let mut content = Vec::with_capacity(wire.len());
-        let end = reader.push(wire, |portion| {
-            content.extend_from_slice(match header {
-                Some((cut, _)) => cut.push(portion),
-                None => portion,
-            });
-        });
-        if let Some((_, left)) = header {
-            *left -= wire.len();
-        }
-        let taken = end.unwrap_or(wire.len());
-        if taken > 0 {
-            self.tell(|_| Passage::HeardContent(taken));
-        }
-        if !content.is_empty() {
-            self.outputs.push_back(Output::Event(Event::Content(content)));
-        }
-        match (end, request) {
-            (Some(end), _) => {
-                self.answer(Event::ContentEnd);
-                octets.get(end..).unwrap_or_default()
-            }
-            (None, Request::Headers(id)) if !beyond.is_empty() => {
-                self.fail(Failure::HeaderTooLong(id));
-                &[]
-            }
-            (None, _) => &[],
         }
     }
 
@@ -443,18 +352,49 @@ impl Client {
         if let Command::Auth { initial: Some(initial), .. } = command {
             self.confided.tell(initial);
         }
-        self.tell(|_| Passage::Said(command.to_string()));
-        self.outputs.push_back(Output::Transmit(command.to_octets()));
+        let line = self.line_of(command);
+        self.outputs.push_back(Output::Transmit(line));
     }
 
-    /// The end of an answer: the next request may come.
+    /// The line of a command, which is going to be sent.
+    fn line_of(&mut self, command: &Command) -> Vec<u8> {
+        self.tell(|_| Passage::Said(command.to_string()));
+        command.to_octets()
+    }
+
+    /// The end of an answer.
     fn answer(&mut self, event: Event) {
-        self.state = State::Idle;
+        self.pass_on(event);
+        self.finish();
+    }
+
+    /// What was asked first is answered.
+    fn finish(&mut self) {
+        self.state = State::Response;
+        self.asked.pop();
+    }
+
+    /// Passes a part of an answer on to whom it may concern.
+    fn pass_on(&mut self, event: Event) {
+        if let Event::Stat { count, .. } = event {
+            self.row.count_messages(count);
+        }
+        match self.asked.take(event) {
+            Place::Owner(event) => self.tell_owner(event),
+            Place::Kept => {}
+            Place::NoRoom => self.row.end(),
+        }
+    }
+
+    fn tell_owner(&mut self, event: Event) {
+        if let Event::Refused { request: Request::Headers(_), .. } = event {
+            self.row.end();
+        }
         self.outputs.push_back(Output::Event(event));
     }
 
     fn malformed(&mut self, reason: BadResponse) {
-        self.fail(Failure::Malformed { step: self.awaited(), reason });
+        self.fail(Failure::Malformed { step: self.asked.first(), reason });
     }
 
     /// Ends a session that did not get to the log-in, with the courtesy of a QUIT. (After the log-in a QUIT would
@@ -475,17 +415,9 @@ impl Client {
 
     fn end_closed(&mut self, event: Event) {
         self.state = State::Ended;
+        self.asked = Queue::default();
         self.lines.clear();
         self.outputs.push_back(Output::Event(event));
-    }
-
-    /// What is being waited for.
-    const fn awaited(&self) -> Option<Step> {
-        match self.state {
-            State::Response(step) | State::Listing { step, .. } => Some(step),
-            State::Text(Text { request, .. }) => Some(Step::Request(request)),
-            State::Unopened | State::Idle | State::Ended => None,
-        }
     }
 }
 
@@ -495,7 +427,7 @@ impl Machine for Client {
     fn handle(&mut self, input: Input<'_>, now: Instant) {
         match (&self.state, input) {
             (State::Ended, _) => {}
-            (State::Response(Step::Handshake), Input::Closed) => {
+            (_, Input::Closed) if self.asked.first() == Some(Step::Handshake) => {
                 self.end_closed(Event::Ended(Failure::TlsFailed));
             }
             (State::Unopened, Input::Closed) => self.end_closed(Event::Ended(Failure::NotOpened)),
@@ -504,15 +436,15 @@ impl Machine for Client {
                 self.progress = now;
                 self.enter(Step::Greeting);
             }
-            (State::Response(Step::Greeting | Step::Handshake), Input::Secured(binding)) => {
+            (_, Input::Secured(binding))
+                if matches!(self.asked.first(), Some(Step::Greeting | Step::Handshake)) =>
+            {
                 self.progress = now;
                 self.on_secured(binding);
             }
-            (_, Input::Received(octets)) if !octets.is_empty() && !matches!(self.state, State::Unopened) => {
-                self.receive(octets, now);
-            }
+            (_, Input::Received(octets)) => self.receive(octets, now),
             (_, Input::DeadlinePassed) if self.deadline().is_some_and(|deadline| now >= deadline) => {
-                self.fail(match self.awaited() {
+                self.fail(match self.asked.first() {
                     None => Failure::NotOpened,
                     Some(Step::Greeting) if !self.link.is_secured() && self.lines.is_empty() => {
                         Failure::NotGreeted
@@ -529,21 +461,7 @@ impl Machine for Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        (!matches!(self.state, State::Idle | State::Ended)).then(|| self.progress + IDLE_MAX)
+        let is_awaited = matches!(self.state, State::Unopened) || self.asked.is_awaited();
+        is_awaited.then(|| self.progress + IDLE_MAX)
     }
-}
-
-/// The entry of a listing, and the number of its message.
-fn entry(request: Request, listed: &str) -> Option<(u32, Event)> {
-    let (id, event) = match request {
-        Request::Uidl(_) => {
-            let (id, unique) = unique_id(listed)?;
-            (id, Event::UniqueId { id, unique })
-        }
-        _ => {
-            let (id, octets) = two_numbers(listed)?;
-            (id, Event::ListEntry { id, octets })
-        }
-    };
-    (id > 0).then_some((id, event))
 }

@@ -2,6 +2,7 @@
 //! and the two against each other.
 
 mod against_each_other;
+mod ahead;
 mod log_in;
 mod odd_clients;
 mod odd_servers;

@@ -155,14 +155,19 @@ impl Modem {
     fn request(&mut self, request: Request, text: Text, now: Instant) -> Result<(), Answer> {
         self.check_session()?;
         let Some(open) = self.inbox.open() else { return Err(Answer::ERROR) };
-        open.client.request(request, now).map_err(|_busy| Answer::ERROR)?;
-        self.step_session(now);
-        // The client may have ended the session instead: half a line had come unasked.
-        self.check_session()?;
-        if let Some(open) = self.inbox.open() {
-            open.text = text;
+        match open.client.request(request, now) {
+            Ok(()) => {
+                // It may be answered already. Nobody looks before the command is pending.
+                open.text = text;
+                Ok(())
+            }
+            Err(_busy) => {
+                // The client may have ended the session: half a line had come unasked.
+                self.step_session(now);
+                self.check_session()?;
+                Err(Answer::ERROR)
+            }
         }
-        Ok(())
     }
 
     /// AT+POP3STOP: closes at once; the server deletes nothing without a QUIT, and nothing of a mail being saved stays,
@@ -199,7 +204,6 @@ impl Modem {
     pub(super) fn on_session_link(&mut self, input: LinkInput<'_>, now: Instant) {
         if let Some(open) = self.inbox.open() {
             open.client.handle(input, now);
-            self.step_session(now);
         }
     }
 
@@ -226,8 +230,8 @@ impl Modem {
         }
     }
 
-    /// Does what the client wants done.
-    fn step_session(&mut self, now: Instant) {
+    /// Does what the client wants done: after all that may have made it want something.
+    pub(super) fn step_session(&mut self, now: Instant) {
         while let Some(open) = self.inbox.open() {
             let link = open.link;
             match open.client.poll() {

@@ -81,7 +81,10 @@ impl Client {
         let Account { credentials, apop, log_in } = &self.account;
         let (offered, nonce) = match log_in {
             LogIn::AsNote => ("", None),
-            LogIn::Sasl(nonce) => (self.capabilities.sasl.as_deref().unwrap_or_default(), Some(nonce)),
+            LogIn::Sasl(nonce) => {
+                let sasl = self.capabilities.as_ref().and_then(|capabilities| capabilities.sasl.as_deref());
+                (sasl.unwrap_or_default(), Some(nonce))
+            }
         };
         let begun = self.policy.begin(offered, credentials, self.link, nonce);
         let is_free = self.policy.mechanism.is_none() && matches!(credentials.proof, Proof::Password(_));
