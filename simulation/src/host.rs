@@ -379,6 +379,10 @@ fn pop3(chance: &mut Chance, knowledge: &Knowledge, acts: &mut VecDeque<Act>) {
     }
     line("AT+POP3IN".to_owned());
     for _ in 0..chance.count(0, 7) {
+        if chance.one_in(6) {
+            headers_in_a_row(chance, acts);
+            continue;
+        }
         let id = chance.between(1, 4);
         let command = match chance.below(12) {
             0 => "AT+POP3NUM".to_owned(),
@@ -402,6 +406,24 @@ fn pop3(chance: &mut Chance, knowledge: &Knowledge, acts: &mut VecDeque<Act>) {
     acts.push_back(Act::Line(
         chance.pick(&["AT+POP3OUT", "AT+POP3OUT", "AT+POP3STOP", "AT+POP3IN?"]).to_owned(),
     ));
+}
+
+/// As a host does that shows a list of mails: on a line, or on lines of their own with others between.
+fn headers_in_a_row(chance: &mut Chance, acts: &mut VecDeque<Act>) {
+    let from = chance.between(1, 3);
+    let row = (from..from + chance.between(3, 24)).map(|id| format!("+POP3HDR={id}"));
+    if chance.one_in(2) {
+        let commands: Vec<String> = row.collect();
+        return acts.push_back(Act::Line(format!("AT{}", commands.join(";"))));
+    }
+    for command in row {
+        acts.push_back(Act::Line(format!("AT{command}")));
+        if chance.one_in(8) {
+            let id = from + chance.below(24);
+            let other = chance.pick(&["AT+POP3DEL=", "AT+POP3LIST=", "AT+POP3HDR="]);
+            acts.push_back(Act::Line(format!("{other}{id}")));
+        }
+    }
 }
 
 fn files(chance: &mut Chance, knowledge: &Knowledge, acts: &mut VecDeque<Act>) {

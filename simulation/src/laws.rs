@@ -45,6 +45,8 @@ struct Sending {
 struct Session {
     is_logged_in: bool,
     deletes_asked: BTreeSet<u32>,
+    /// Messages of which the text was asked for, or the header, which a server without TOP is asked for in the same way.
+    texts_asked: BTreeSet<u32>,
     deletes_done: BTreeSet<u32>,
     out_asked: bool,
 }
@@ -261,7 +263,7 @@ impl Laws {
     fn read(&mut self, ground: &Ground, now: Instant) -> Result<(), Wrong> {
         while let Some(happened) = self.reading.next(self.due)? {
             match happened {
-                Happened::Begun(line) => self.begun(&line, ground),
+                Happened::Begun(line) => self.begun(&line, ground, now),
                 Happened::Answered(answered) => {
                     self.answers += 1;
                     shapes::check(&answered)?;
@@ -326,7 +328,7 @@ impl Laws {
         }
     }
 
-    fn begun(&mut self, line: &[u8], ground: &Ground) {
+    fn begun(&mut self, line: &[u8], ground: &Ground, now: Instant) {
         let upper = String::from_utf8_lossy(line).to_ascii_uppercase();
         if is_execution(&upper, "+SMTPSEND") {
             self.beginning = self.opened.pop_front().map(|link| {
@@ -347,17 +349,14 @@ impl Laws {
             self.session = self.called.pop_front().or(self.session);
         }
         if let Some(session) = self.session.and_then(|link| self.sessions.get_mut(&link)) {
-            for (at, _) in upper.match_indices("+POP3DEL") {
-                let rest = upper.get(at + "+POP3DEL".len()..).unwrap_or_default().trim_start();
-                let number: String = rest
-                    .trim_start_matches('=')
-                    .trim_start()
-                    .chars()
-                    .take_while(char::is_ascii_digit)
-                    .collect();
-                session.deletes_asked.extend(number.parse::<u32>());
-            }
+            session.deletes_asked.extend(numbers_behind(&upper, "+POP3DEL"));
+            session.texts_asked.extend(numbers_behind(&upper, "+POP3GET"));
+            session.texts_asked.extend(numbers_behind(&upper, "+POP3HDR"));
             session.out_asked |= upper.contains("+POP3OUT");
+            // It may have been asked of the server before: then nothing is said now.
+            if upper.contains("+POP3HDR") {
+                self.last_progress = now;
+            }
         }
         if upper == "AT+POP3READ"
             && let Some(content) = self.saved_last(ground).and_then(|path| ground.content(&path))
@@ -528,6 +527,8 @@ impl Laws {
             if answered.is_ok {
                 session.deletes_done.insert(id);
             }
+        } else if upper.starts_with("AT+POP3HDR=") && answered.is_ok {
+            check_headers(answered, upper, &session.deletes_done, number, ground)?;
         } else if is_execution(upper, "+POP3OUT") && answered.is_ok {
             let removed: BTreeSet<u32> = {
                 let ledger = ground.office.ledger();
@@ -751,6 +752,11 @@ impl Laws {
             {
                 return Err(format!("DELE {id} is said, and nobody has asked for it"));
             }
+            if let Some(id) = line.strip_prefix("RETR ").and_then(|id| id.trim().parse().ok())
+                && !session.texts_asked.contains(&id)
+            {
+                return Err(format!("RETR {id} is said, and nobody has asked for it"));
+            }
             if line.trim() == "QUIT" && session.is_logged_in && !session.out_asked {
                 return Err("QUIT is said without AT+POP3OUT".to_owned());
             }
@@ -856,6 +862,47 @@ fn argument(upper: &str, start: &str) -> Option<u32> {
     let rest = upper.strip_prefix(start)?.trim_start();
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
+}
+
+/// The numbers that commands of this name have, wherever on a line.
+fn numbers_behind(upper: &str, name: &str) -> Vec<u32> {
+    let commands = upper.match_indices(name).filter_map(|(at, _)| upper.get(at + name.len()..));
+    let numbers = commands.map(|rest| {
+        let rest = rest.trim_start().trim_start_matches('=').trim_start();
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>()
+    });
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
+/// What is shown of headers is of the mails that were asked for, in their order, and of none that is marked.
+fn check_headers(
+    answered: &Answered,
+    upper: &str,
+    deleted: &BTreeSet<u32>,
+    link: u64,
+    ground: &Ground,
+) -> Result<(), Wrong> {
+    let ids = numbers_behind(upper, "+POP3HDR");
+    let is_of_headers =
+        upper.split(';').all(|command| command.trim_start_matches("AT").starts_with("+POP3HDR="));
+    let is_true = ground.links.get(&link).is_some_and(Link::is_true);
+    if !is_of_headers || !is_true || ids.len() != upper.split(';').count() {
+        return Ok(());
+    }
+    if let Some(id) = ids.iter().find(|id| deleted.contains(id)) {
+        return Err(format!("the header of mail {id} is shown, which is deleted"));
+    }
+    let ledger = ground.office.ledger();
+    let subjects = ids.iter().map(|id| {
+        let mail =
+            ledger.mail(link, *id).filter(|mail| ground.plain.iter().any(|plain| plain.octets == *mail))?;
+        let header = String::from_utf8_lossy(&mail).into_owned();
+        header.lines().find(|line| line.starts_with("Subject: ")).map(str::to_owned)
+    });
+    let Some(expected) = subjects.collect::<Option<Vec<String>>>() else { return Ok(()) };
+    let shown = answered.information.iter().map(|line| String::from_utf8_lossy(line).into_owned());
+    let shown: Vec<String> = shown.filter(|line| line.starts_with("Subject: ")).collect();
+    if shown == expected { Ok(()) } else { Err(format!("{expected:?} were to be shown, {shown:?} were")) }
 }
 
 /// Whether a pending line shows a file, or its progress, as fast as the terminal takes it.

@@ -138,7 +138,18 @@ impl Liar {
                 self.user_asked = true;
                 b"+OK\r\n".to_vec()
             }
-            "STAT" => format!("+OK {} {}\r\n", chance.below(5), chance.below(1 << 33)).into_bytes(),
+            "CAPA" => chance
+                .pick(&[
+                    "+OK\r\nTOP\r\nPIPELINING\r\n.\r\n",
+                    "+OK\r\nPIPELINING\r\n.\r\n",
+                    "+OK\r\nUSER\r\n.\r\n",
+                ])
+                .as_bytes()
+                .to_vec(),
+            "STAT" => {
+                let count = chance.pick(&[0, 1, 3, 4, 30, u64::from(u32::MAX)]);
+                format!("+OK {count} {}\r\n", chance.below(1 << 33)).into_bytes()
+            }
             "LIST" | "UIDL" if text.contains(' ') => {
                 format!("+OK {id} {}\r\n", chance.below(9_999)).into_bytes()
             }

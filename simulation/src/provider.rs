@@ -74,14 +74,20 @@ impl Office {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server's end of `link`.
+    /// The server's end of `link`. With `pipelining`, one of POP3 says that it takes commands together.
     ///
     /// # Errors
     /// The name means trouble.
-    pub fn connect(&self, link: u64, service: Service, server: &str) -> Result<Connection, DialTrouble> {
+    pub fn connect(
+        &self,
+        link: u64,
+        service: Service,
+        server: &str,
+        pipelining: bool,
+    ) -> Result<Connection, DialTrouble> {
         let desk = Desk { office: self.clone(), link };
         // One provider for each link: so the ledger knows which link it was.
-        Provider::new(desk, Settings::default()).connect(service, server)
+        Provider::new(desk, Settings { pipelining, ..Settings::default() }).connect(service, server)
     }
 }
 

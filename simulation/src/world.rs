@@ -168,7 +168,8 @@ impl<'a> World<'a> {
                 knowledge.files.push(format!("{letter}/{name}"));
             }
         }
-        for _ in 0..chance.count(0, 3) {
+        let mails = if chance.one_in(5) { chance.count(4, 24) } else { chance.count(0, 3) };
+        for _ in 0..mails {
             let mail = mails::plain(&mut chance);
             // Memory has room for them.
             let _ = ground.office.put("un@server.com", &mail.octets);
@@ -434,7 +435,8 @@ impl<'a> World<'a> {
                     Protocol::Smtp => Service::Smtp,
                     Protocol::Pop3 => Service::Pop3,
                 };
-                match self.ground.office.connect(number, service, &link.server) {
+                let pipelining = self.chance.per_cent(70);
+                match self.ground.office.connect(number, service, &link.server, pipelining) {
                     Ok(connection) => {
                         link.far = Far::Honest(connection);
                         None
