@@ -228,7 +228,7 @@ async fn tell_certificate(upstream: &Upstream, call: &Call) {
         TlsMode::Required | TlsMode::Opportunistic => TlsMode::Required,
     };
     let anybody =
-        Upstream { trust: Trust::Anybody, log_in: LogIn::Nobody, tls: Some(tls), ..upstream.clone() };
+        Upstream { trust: Trust::Anybody.into(), log_in: LogIn::Nobody, tls: Some(tls), ..upstream.clone() };
     let Ok(Dialled { link, route, handshake, token: _ }) = dial_upstream(&anybody, call).await else {
         return;
     };

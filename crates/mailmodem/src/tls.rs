@@ -7,7 +7,7 @@ mod trust;
 mod words;
 
 pub use server::ServerTls;
-pub use trust::{BadPin, Pin, Trust};
+pub use trust::{BadPin, KeptTrust, Pin, Trust};
 pub use words::Certificate;
 
 use crate::link::Stream;
@@ -18,8 +18,8 @@ use std::fmt;
 use std::io;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{HandshakeKind, ProtocolVersion};
 
 /// What the octets of `tls-exporter` are asked for by (RFC 9266 §2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
@@ -28,7 +28,7 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 #[derive(Clone)]
 pub struct Tls {
     /// Looked up when a handshake begins: authorities that nobody asks for are not read.
-    trust: Trust,
+    trust: KeptTrust,
     server: ServerName<'static>,
     /// The server and its port, for words.
     called: String,
@@ -51,11 +51,14 @@ pub struct Handshake {
     pub certificate: Option<Certificate>,
     /// What binds a log-in to this connection; with TLS 1.3 only.
     pub binding: Option<ChannelBinding>,
+    /// Whether it went on from an earlier connection's, without a certificate's being asked for anew.
+    pub is_resumed: bool,
 }
 
 impl fmt::Display for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}", self.version, self.cipher_suite)
+        let resumed = if self.is_resumed { ", resumed" } else { "" };
+        write!(f, "{}, {}{resumed}", self.version, self.cipher_suite)
     }
 }
 
@@ -65,7 +68,7 @@ impl Tls {
     ///
     /// # Errors
     /// No certificate can be for such a name.
-    pub fn new(trust: Trust, server: &str, called: String) -> Result<Self, Obstacle> {
+    pub fn new(trust: KeptTrust, server: &str, called: String) -> Result<Self, Obstacle> {
         let name = ServerName::try_from(server.to_owned());
         let server =
             name.map_err(|_| obstacle(format!("{called} has a name that no certificate can be for")))?;
@@ -109,6 +112,7 @@ impl Tls {
                 .and_then(|chain| chain.first())
                 .and_then(|certificate| Certificate::read(certificate)),
             binding: exporter.map(ChannelBinding::TlsExporter),
+            is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         };
         Ok((stream, handshake))
     }

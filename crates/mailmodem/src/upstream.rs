@@ -12,7 +12,7 @@ pub use explain::{call, explain};
 pub use pattern::Pattern;
 
 use crate::oauth::{TokenError, Tokens};
-use crate::tls::Trust;
+use crate::tls::{KeptTrust, Trust};
 use mail::policy::{InClear, Policy, Security};
 use mail::sasl::{Credentials, Mechanism, Nonce, Proof};
 use mail::secret::Secret;
@@ -75,7 +75,7 @@ pub struct Upstream {
     /// When TLS begins, if not as usual at its port.
     pub tls: Option<TlsMode>,
     /// Whose certificates are good.
-    pub trust: Trust,
+    pub trust: KeptTrust,
     /// Who logs in.
     pub log_in: LogIn,
     /// The one mechanism to log in by.
@@ -236,7 +236,7 @@ impl Upstream {
     #[must_use]
     pub fn danger(&self) -> Option<String> {
         let name = &self.name;
-        if self.trust == Trust::Anybody {
+        if *self.trust.whom() == Trust::Anybody {
             return Some(format!(
                 "upstream {name} has verify = false: anybody on the way can pose as its server and read its passwords \
                  and mail; name its key with pins instead"

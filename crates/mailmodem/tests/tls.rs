@@ -13,7 +13,7 @@ use mailmodem::outgoing::{Outgoing, Told};
 use mailmodem::port::octets;
 use mailmodem::tls::{Pin, ServerTls, Trust};
 use mailmodem::trace::Trace;
-use mailmodem::upstream::{LogIn, Pattern, TlsMode, Upstream, Upstreams};
+use mailmodem::upstream::{LogIn, Matching, Pattern, TlsMode, Upstream, Upstreams};
 use modem::clock::Calendar;
 use modem::drive::NameCase;
 use modem::drive::memory::MemoryDrive;
@@ -113,7 +113,7 @@ fn upstream(port: u16, tls: TlsMode, trust: Trust) -> Upstream {
         host: Some("localhost".to_owned()),
         port: Some(port),
         tls: Some(tls),
-        trust,
+        trust: trust.into(),
         ..Upstream::default()
     }
 }
@@ -174,6 +174,30 @@ async fn what_the_terminal_names_goes_out_under_tls_from_the_first_octet_or_by_s
         );
         assert!(!trace.contains("Password"), "{trace}");
         assert!(text.contains("Subject: [4] First Email\r\n") && text.contains("me@example.com"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_connection_by_an_upstream_resumes_what_the_last_one_agreed_on_and_that_by_another_does_not()
+{
+    let authority = Authority::new();
+    for (is_implicit, mode) in [(true, TlsMode::Implicit), (false, TlsMode::Required)] {
+        let mailboxes = MemoryMailboxes::default();
+        let port = serve(authority.good_server(), Service::Smtp, is_implicit, &mailboxes).await;
+        let here = upstream(port, mode, authority.trust());
+        let there = Upstream { matching: Matching { port: Some(26), ..Matching::default() }, ..here.clone() };
+        let there = Upstream { trust: Trust::Anybody.into(), ..there };
+        let directory = tempfile::tempdir().unwrap();
+        let trace = directory.path().join("trace");
+        let mut driver = traced_modem(vec![there, here], Some(Trace::open(trace.clone()).unwrap()));
+        for port in [25, 25, 26, 26] {
+            run(&mut driver, &MAIL.replace(",25", &format!(",{port}"))).await;
+        }
+        assert_eq!(mailboxes.mails_to("ToAddr@server.com").len(), 4);
+        let trace = fs::read_to_string(trace).unwrap();
+        let secured = trace.lines().filter(|line| line.contains("secured: "));
+        let resumed: Vec<bool> = secured.map(|line| line.ends_with(", resumed")).collect();
+        assert_eq!(resumed, [false, true, false, true], "{trace}");
     }
 }
 

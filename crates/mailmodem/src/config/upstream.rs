@@ -195,7 +195,7 @@ impl UpstreamTable {
                 TlsWord::Opportunistic => TlsMode::Opportunistic,
                 TlsWord::Off => TlsMode::Off,
             }),
-            trust,
+            trust: trust.into(),
             log_in,
             mechanism: self.mechanism,
             allow_cleartext_password: self.allow_cleartext_password,

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -60,7 +60,7 @@ static SYSTEM: LazyLock<Result<Arc<ClientConfig>, String>> =
     LazyLock::new(|| config(authorities(system_roots())?));
 
 impl Trust {
-    /// TLS 1.2 and 1.3 by this trust. Sessions are resumed among connections of one such configuration.
+    /// TLS 1.2 and 1.3 by this trust. Sessions are resumed among connections of one such configuration: [`KeptTrust`].
     ///
     /// # Errors
     /// None of the authorities can be used.
@@ -82,6 +82,46 @@ impl Trust {
         config(verifier)
     }
 }
+
+/// Whom to trust, with the configuration that was made of it for the first connection. Its clones share that, so that the
+/// connections of all of them resume each other's sessions with a server of the same name (RFC 8446 §2.2), and no others
+/// do; all that trust this machine's authorities share one. A session that is resumed is not verified anew: it is of a
+/// server that the same trust has verified, at most seven days ago, and is forgotten with its upstream.
+#[derive(Clone, Debug, Default)]
+pub struct KeptTrust {
+    trust: Trust,
+    config: Arc<OnceLock<Result<Arc<ClientConfig>, String>>>,
+}
+
+impl KeptTrust {
+    /// Who is trusted.
+    #[must_use]
+    pub const fn whom(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// As [`Trust::config`], and always the same.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        self.config.get_or_init(|| self.trust.config()).clone()
+    }
+}
+
+impl From<Trust> for KeptTrust {
+    fn from(trust: Trust) -> Self {
+        Self { trust, config: Arc::default() }
+    }
+}
+
+impl PartialEq for KeptTrust {
+    fn eq(&self, other: &Self) -> bool {
+        self.trust == other.trust
+    }
+}
+
+impl Eq for KeptTrust {}
 
 fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, String> {
     let config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))

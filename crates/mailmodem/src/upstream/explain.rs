@@ -123,7 +123,7 @@ fn tls(upstream: &Upstream, call: &Call, mode: TlsMode) -> String {
         TlsMode::Opportunistic => format!("by {command}, where it is offered"),
     };
     let (server, _) = upstream.server(call);
-    let whose = match &upstream.trust {
+    let whose = match upstream.trust.whom() {
         Trust::System => format!("for a certificate for {server} of an authority that this machine trusts"),
         Trust::Authorities(_) => format!("for a certificate for {server} of the authorities in ca_file"),
         Trust::Pins(pins) => {
