@@ -74,7 +74,11 @@ fn keep_within(place: &dyn Place, directory: &Path, octets_max: u64) -> io::Resu
     for (id, end) in names(place, directory)? {
         let file = directory.join(format!("{id}.{end}"));
         let (octets, files) = reports.entry(id).or_default();
-        *octets = octets.saturating_add(place.octets(&file)?);
+        *octets = octets.saturating_add(match place.octets(&file) {
+            // Another mail's, that was being written and has its name by now, or was removed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            counted => counted?,
+        });
         files.push(file);
     }
     let mut octets: u64 = reports.values().map(|(octets, _)| octets).sum();
