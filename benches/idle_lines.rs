@@ -3,7 +3,8 @@
 //! `cargo bench -p benches --bench idle_lines`
 //!
 //! Drives are in memory, so that it is the modem and its port that are measured. Each line has had a terminal that sent
-//! an AT and got its answer.
+//! an AT and got its answer. Memory is of each line beyond the first, which has what all share. What it came to goes to
+//! `benches/SCALE.md`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a figure that cannot be taken is none")]
 
@@ -14,9 +15,11 @@ use modem::clock::Calendar;
 use modem::drive::NameCase;
 use modem::drive::memory::MemoryDrive;
 use modem::settings::Settings;
+use scene::figures::write_part;
+use std::fmt::Write as _;
 use std::fs;
 use std::future::pending;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpStream;
@@ -35,33 +38,47 @@ fn main() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         return runtime.block_on(measure(lines.parse().unwrap(), port));
     }
+    let mut text = String::from(
+        "By `cargo bench -p benches --bench idle_lines`: what each line beyond the first takes in one process, and what \
+         all take of a processor while nothing comes.\n\n| lines | port | octets each | of a processor |\n|---:|---|---:|---:|",
+    );
     for lines in [1_000, 10_000] {
         for port in ["memory", "tcp"] {
             // Memory once taken is not given back: each figure needs a process of its own.
             let mut child = Command::new(std::env::current_exe().unwrap());
-            let status = child.env(TASK, format!("{lines} {port}")).status().unwrap();
-            if !status.success() {
-                println!("{lines:>6} lines, {port}: not measured; it takes {lines} descriptors (ulimit -n)");
-            }
+            let output =
+                child.env(TASK, format!("{lines} {port}")).stderr(Stdio::inherit()).output().unwrap();
+            // On TCP each takes a descriptor.
+            assert!(
+                output.status.success(),
+                "{lines} lines, {port}: not measured; perhaps ulimit -n is too low"
+            );
+            let told = String::from_utf8(output.stdout).unwrap();
+            let (octets, share) = told.trim_end().split_once(' ').unwrap();
+            write!(text, "\n| {lines} | {port} | {octets} | {share} % |").unwrap();
         }
     }
+    write_part("Many idle lines", &text).unwrap();
 }
 
 async fn measure(lines: usize, port: &str) {
     let network = scene::network();
-    let before = resident_octets();
     let mut hosts = Vec::with_capacity(if port == "memory" { lines } else { 0 });
-    for _ in 0..lines {
+    let mut with_first = 0;
+    for line in 0..lines {
+        if line == 1 {
+            with_first = resident_octets();
+        }
         match port {
             "memory" => hosts.push(line_in_memory(&network).await),
             _ => line_on_tcp(&network).await,
         }
     }
-    let per_line = (resident_octets() - before) / lines;
+    let per_line = (resident_octets() - with_first) / (lines - 1);
     let (busy, rest) = (processor_time(), tokio::time::Instant::now());
     tokio::time::sleep(REST).await;
     let share = (processor_time() - busy).as_secs_f64() / rest.elapsed().as_secs_f64() * 100.0;
-    println!("{lines:>6} lines, {port:<6}: {per_line:>6} octets each, {share:.2} % of a processor");
+    println!("{per_line} {share:.2}");
 }
 
 fn driver(network: &Network) -> Driver {

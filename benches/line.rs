@@ -1,33 +1,48 @@
 //! The line itself, through a pseudo-terminal at full speed: how many setters a second, how long until an answer, and how
-//! fast a file comes in.
+//! fast a file comes in; and what all of this takes on a wire of 115,200 baud, beside the wire's own time.
 //!
 //! `cargo bench -p benches --bench line`
 //!
-//! The modem is the program, as a service with one line; the host writes and reads the terminal that it made.
+//! The modem is the program, as a service with one line; the host writes and reads the terminal that it made. The wire is
+//! the host's own pace: no octet goes to the terminal, and none that came from it is looked at, before its time on the
+//! wire is over. What it came to goes to `benches/SCALE.md`.
 //!
 //! Not here: how fast it must be. That depends on the machine.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a figure that cannot be taken is none")]
+#![allow(clippy::unwrap_used, reason = "a figure that cannot be taken is none")]
 
 use memchr::memmem;
+use scene::figures::{program, write_part};
 use std::fs::{self, File};
+use std::hint;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+const ANSWER: &[u8] = b"\r\nOK\r\n";
 const SETTERS: usize = 50_000;
 const ANSWERS: usize = 5_000;
 /// Of the file that comes in.
 const FILE_OCTETS: usize = 10 * 1024 * 1024;
+/// Of the wire: 115,200 baud, and ten bits for each octet.
+const WIRE_OCTETS_PER_S: f64 = 11_520.0;
+/// What goes over the wire before it is looked at the clock again: 1.4 ms.
+const WIRE_PORTION_OCTETS: usize = 16;
+/// The last of each rest, in which the clock is looked at all the time.
+const AWAKE: Duration = Duration::from_micros(200);
+/// Each is answered before the next goes.
+const WIRE_SETTERS: usize = 200;
+/// Of the file that comes in over the wire.
+const WIRE_FILE_OCTETS: usize = 100_000;
 /// How long the program has to make its terminal.
 const START_MAX: Duration = Duration::from_secs(30);
 
 fn main() {
     let home = tempfile::tempdir().unwrap();
     let terminal = home.path().join("modem");
-    let mut modem = Command::new(program());
+    let mut modem = Command::new(program().unwrap());
     modem.arg("serve").arg("--port").arg(format!("pty:{}", terminal.display())).arg("--dir").arg(home.path());
     let mut modem = modem.stdin(Stdio::null()).spawn().unwrap();
     let mut host = Host::open(&terminal);
@@ -37,7 +52,7 @@ fn main() {
     let lines: Vec<u8> =
         (0..SETTERS).flat_map(|number| format!("AT+SMTPSUB=\"{number}\"\r").into_bytes()).collect();
     let seconds = host.time(|host| host.write_and_await(&lines, b"OK\r\n", SETTERS));
-    println!("setters a second:           {:>9.0}", f64::from(u32::try_from(SETTERS).unwrap()) / seconds);
+    let setters_per_s = number(SETTERS) / seconds;
 
     let mut waits: Vec<f64> = (0..ANSWERS)
         .map(|_| {
@@ -48,33 +63,60 @@ fn main() {
         })
         .collect();
     waits.sort_by(f64::total_cmp);
-    println!("an answer, median:          {:>9.1} us", waits.get(ANSWERS / 2).unwrap() * 1e6);
-    println!("an answer, 99 of 100 under: {:>9.1} us", waits.get(ANSWERS * 99 / 100).unwrap() * 1e6);
+    let [median_us, most_us] = [ANSWERS / 2, ANSWERS * 99 / 100].map(|place| waits.get(place).unwrap() * 1e6);
 
     let file: Vec<u8> = (0..FILE_OCTETS).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect();
     host.write(format!("AT+CFTRANRX=\"C:/Picture/a.bin\",{FILE_OCTETS}\r").as_bytes());
     host.await_words(b">", 1);
     let seconds = host.time(|host| host.write_and_await(&file, b"OK\r\n", 1));
-    println!(
-        "a file in, MB a second:     {:>9.0}",
-        f64::from(u32::try_from(FILE_OCTETS).unwrap()) / 1e6 / seconds
-    );
+    let file_mb_per_s = number(FILE_OCTETS) / 1e6 / seconds;
     assert!(fs::read(home.path().join("drive-c/Picture/a.bin")).unwrap() == file, "the file is another one");
 
+    let [setters, file] = on_the_wire(&mut host, file.get(..WIRE_FILE_OCTETS).unwrap());
+    let terminal_file = home.path().join("drive-c/Picture/b.bin");
+    assert_eq!(fs::metadata(terminal_file).unwrap().len(), WIRE_FILE_OCTETS as u64);
     modem.kill().unwrap();
     modem.wait().unwrap();
+
+    let row = |what: &str, [took_s, wire_s]: [f64; 2]| {
+        format!("| {what} | {wire_s:.3} | {took_s:.3} | {:.3} × |", took_s / wire_s)
+    };
+    let text = format!(
+        "By `cargo bench -p benches --bench line`, through a pseudo-terminal at full speed: {setters_per_s:.0} setters a \
+         second; an answer after {median_us:.1} µs (median; 99 of 100 under {most_us:.1} µs); a file in at \
+         {file_mb_per_s:.0} MB a second.\n\nOn a wire of 115,200 baud:\n\n\
+         | | the wire's own time s | took s | |\n|---|---:|---:|---:|\n{}\n{}",
+        row(&format!("{WIRE_SETTERS} setters, each answered before the next"), setters),
+        row(&format!("a file of {WIRE_FILE_OCTETS} octets in"), file)
+    );
+    write_part("The line itself", &text).unwrap();
 }
 
-/// Builds the modem, unless it is told by `MAILMODEM_LINE_PROGRAM`.
-fn program() -> std::path::PathBuf {
-    if let Some(program) = std::env::var_os("MAILMODEM_LINE_PROGRAM") {
-        return program.into();
-    }
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--release", "--package", "mailmodem", "--bin", "mailmodem"]);
-    assert!(build.status().unwrap().success(), "the modem is not built");
-    // target/release/deps/line-…
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("mailmodem")
+/// What setters take and what a file takes, each with what the wire takes for the octets alone; in seconds.
+fn on_the_wire(host: &mut Host, file: &[u8]) -> [[f64; 2]; 2] {
+    let setters: Vec<String> =
+        (0..WIRE_SETTERS).map(|number| format!("AT+SMTPSUB=\"{number:03}\"\r")).collect();
+    let octets: usize = setters.iter().map(|setter| setter.len() + ANSWER.len()).sum();
+    let took_s = host.time(|host| {
+        for setter in &setters {
+            host.write_paced(setter.as_bytes());
+            host.read_paced(ANSWER);
+        }
+    });
+    let setters = [took_s, number(octets) / WIRE_OCTETS_PER_S];
+
+    let command = format!("AT+CFTRANRX=\"C:/Picture/b.bin\",{}\r", file.len());
+    host.write(command.as_bytes());
+    host.await_words(b">", 1);
+    let took_s = host.time(|host| {
+        host.write_paced(file);
+        host.read_paced(ANSWER);
+    });
+    [setters, [took_s, number(file.len() + ANSWER.len()) / WIRE_OCTETS_PER_S]]
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
 }
 
 /// The host's end of the line.
@@ -122,10 +164,39 @@ impl Host {
         });
     }
 
+    /// Writes as a wire gives it on.
+    fn write_paced(&mut self, octets: &[u8]) {
+        let (start, mut sent) = (Instant::now(), 0);
+        for portion in octets.chunks(WIRE_PORTION_OCTETS) {
+            sent += portion.len();
+            rest_until(start, sent);
+            self.write(portion);
+        }
+    }
+
+    /// Reads these words, and nothing else, as a wire gives them on: from the first of them.
+    fn read_paced(&mut self, words: &[u8]) {
+        let mut shown = vec![0; words.len()];
+        self.0.read_exact(shown.get_mut(..1).unwrap()).unwrap();
+        let start = Instant::now();
+        self.0.read_exact(shown.get_mut(1..).unwrap()).unwrap();
+        rest_until(start, words.len());
+        assert_eq!(String::from_utf8_lossy(&shown), String::from_utf8_lossy(words));
+    }
+
     /// How many seconds it took.
     fn time(&mut self, work: impl FnOnce(&mut Self)) -> f64 {
         let start = Instant::now();
         work(self);
         start.elapsed().as_secs_f64()
+    }
+}
+
+/// Rests until so many octets have had their time on the wire; the last of it awake, for the system wakes late.
+fn rest_until(start: Instant, octets: usize) {
+    let wire = Duration::from_secs_f64(number(octets) / WIRE_OCTETS_PER_S);
+    thread::sleep(wire.saturating_sub(start.elapsed()).saturating_sub(AWAKE));
+    while start.elapsed() < wire {
+        hint::spin_loop();
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Not here: what is measured.
 
+pub mod figures;
+
 use mail::machine::{Input as LinkInput, Instant};
 use mailmodem::directory::DirectoryDrive;
 use mailmodem::network::{Network, Real, Sandbox, SharedUpstreams};

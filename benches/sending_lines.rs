@@ -6,7 +6,7 @@
 //! The server takes everything and keeps nothing but counts. It is a process apart, so its memory is not the modems';
 //! its processor time is, since both have the one machine.
 //!
-//! Not here: how long it may take. That is printed, and depends on the machine; what must be right is that every mail
+//! Not here: how long it may take. That goes to `benches/SCALE.md`, and depends on the machine; what must be right is that every mail
 //! arrives.
 
 #![allow(
@@ -27,7 +27,9 @@ use mailmodem::port::octets;
 use modem::clock::Calendar;
 use modem::drive::Letter;
 use modem::settings::Settings;
+use scene::figures::{peak_kb, write_part};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -38,7 +40,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpListener;
 
 /// How many modems send at once, a mail each, and the size of what is attached.
-const ROWS: [(usize, u64); 3] = [(200, 100_000), (200, 1_000_000), (1_000, 100_000)];
+const ROWS: [(usize, u64); 4] = [(200, 100_000), (200, 1_000_000), (1_000, 100_000), (1_000, 1_000_000)];
 /// Of a port in memory, how much is on the way at most.
 const DUPLEX_OCTETS: usize = 256;
 /// What a mail has besides its attachment is headers and a line of text.
@@ -66,7 +68,11 @@ fn main() {
     let port = listener.local_addr().unwrap().port();
     runtime.spawn(take_all(listener, Arc::clone(&arrived)));
 
-    println!("mails  attachment       octets  seconds  mails/s  peak kB");
+    let mut text = String::from(
+        "By `cargo bench -p benches --bench sending_lines`: so many lines of one process send a mail each at once, and each \
+         is told SUCCESS.\n\n| mails | attachment | octets in all | seconds | mails a second | peak MiB |\n\
+         |---:|---:|---:|---:|---:|---:|",
+    );
     let mut around = BTreeSet::new();
     for (modems, attachment) in ROWS {
         // Memory once taken stays the peak: each row needs a process of its own.
@@ -81,16 +87,20 @@ fn main() {
         let mails = std::mem::take(&mut *arrived.lock().unwrap());
         assert_eq!(mails.len(), modems, "mails that arrived");
         let count = f64::from(u32::try_from(mails.len()).unwrap());
-        println!(
-            "{:>5}  {attachment:>10}  {:>11}  {seconds:>7.2}  {:>7.0}  {peak_kb:>7}",
+        let peak_mib = f64::from(peak_kb.parse::<u32>().unwrap()) / 1024.0;
+        write!(
+            text,
+            "\n| {} | {attachment} | {} | {seconds:.2} | {:.0} | {peak_mib:.1} |",
             mails.len(),
             mails.iter().sum::<u64>(),
             count / seconds
-        );
+        )
+        .unwrap();
         around.extend(mails.iter().map(|octets| octets.checked_sub(base64_octets(attachment)).unwrap()));
     }
     // The mails differ in what they attach, and by numbers of as many digits: the rest of them is of one length.
     assert!(around.len() == 1 && around.last() <= Some(&AROUND_OCTETS_MAX), "beside attachments: {around:?}");
+    write_part("Many lines that send at once", &text).unwrap();
 }
 
 /// What an attachment is as base64, in lines of 76 characters.
@@ -116,7 +126,7 @@ async fn send_all(modems: usize, attachment: u64, port: u16) {
     for sending in sendings {
         sending.await.unwrap();
     }
-    println!("{} {}", start.elapsed().as_secs_f64(), peak_resident_kb());
+    println!("{} {}", start.elapsed().as_secs_f64(), peak_kb("self").unwrap());
 }
 
 /// A modem whose mail is ready to go, from its port's other side.
@@ -150,13 +160,6 @@ async fn send(mut host: DuplexStream) {
     let mut shown = String::new();
     host.read_to_string(&mut shown).await.unwrap();
     assert_eq!(shown, "\r\n+SMTP: OK\r\n\r\nOK\r\n\r\n+SMTP: SUCCESS\r\n");
-}
-
-/// The most memory the process has had so far.
-fn peak_resident_kb() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
 /// Serves whoever connects.

@@ -41,13 +41,6 @@ impl Task {
     }
 }
 
-/// The most memory that this process had so far.
-pub(crate) fn peak_kb(process: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
-}
-
 /// No mail program: octets that go through as fast as they will, and are looked at only for the ends of replies.
 pub(crate) mod floor {
     use super::*;

@@ -9,7 +9,7 @@
 //!
 //! Programs that are not on this machine are left out; curl, msmtp, mpop and ripmime are Debian packages.
 //! `MAILMODEM_PEERS_ROUNDS` sets how often each is timed, `MAILMODEM_PEERS_WORKS` (`S1 P2`) which works, and
-//! `MAILMODEM_PEERS_PROGRAM` which build of the modem it is.
+//! `MAILMODEM_PROGRAM` which build of the modem it is.
 //!
 //! Not here: how fast it must be. That depends on the machine; what must be right is what arrives.
 
@@ -29,10 +29,11 @@ mod report;
 mod server;
 mod work;
 
-use clients::{Task, peak_kb};
+use clients::Task;
 use modem::Modem;
 use nix::sys::resource::{UsageWho, getrusage};
 use report::Row;
+use scene::figures::{peak_kb, program};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -146,7 +147,7 @@ fn be(task: &str) {
     let mut word = || words.next().unwrap();
     let who = word();
     if who == "server" {
-        return server::run();
+        return server::run(None);
     }
     let work = Work::named(word()).unwrap();
     let (port, octets_each) = (word().parse().unwrap(), word().parse().unwrap());
@@ -164,7 +165,7 @@ fn be(task: &str) {
             return;
         }
     }
-    println!("{}", peak_kb("self"));
+    println!("{}", peak_kb("self").unwrap());
 }
 
 /// Where files lie.
@@ -232,18 +233,9 @@ fn ourselves(task: &str) -> Command {
     command
 }
 
-/// Builds the modem, and tells where it is.
-fn build() -> PathBuf {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--release", "--package", "mailmodem", "--bin", "mailmodem"]);
-    assert!(build.status().unwrap().success(), "the modem is not built");
-    // target/release/deps/peers-…
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("mailmodem")
-}
-
 impl Bench {
     fn start() -> Self {
-        let program = std::env::var_os("MAILMODEM_PEERS_PROGRAM").map_or_else(build, PathBuf::from);
+        let program = program().unwrap();
         let rounds = std::env::var("MAILMODEM_PEERS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
         Self {
             program,

@@ -1,8 +1,8 @@
 //! The modem: the program itself, as a host sees it. AT commands go in by a pipe, and what is waited for comes out.
 
-use crate::clients::peak_kb;
 use crate::content::{self, FILES, MAILS};
 use memchr::memmem;
+use scene::figures::peak_kb;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -61,7 +61,7 @@ impl Modem {
 
     /// Ends it. Returns the most memory it had, and all it showed.
     pub(crate) fn end(mut self) -> (u64, String) {
-        let peak = peak_kb(&self.child.id().to_string());
+        let peak = peak_kb(&self.child.id().to_string()).unwrap();
         drop(self.stdin);
         self.stdout.read_to_end(&mut self.shown).unwrap();
         assert!(self.child.wait().unwrap().success());

@@ -2,6 +2,7 @@
 
 use crate::work::Work;
 use crate::{Peer, Place};
+use scene::figures::{machine, median};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -112,31 +113,6 @@ impl Report {
     }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 fn mib(kb: u64) -> f64 {
     f64::from(u32::try_from(kb).unwrap()) / 1024.0
-}
-
-/// The machine, in words.
-fn machine() -> String {
-    let field = |file: &str, name: &str| {
-        let page = fs::read_to_string(file).unwrap_or_default();
-        let line = page.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-        line.split_once(':').map_or("", |(_, value)| value.trim()).to_owned()
-    };
-    let cores = std::thread::available_parallelism().unwrap();
-    let memory = field("/proc/meminfo", "MemTotal");
-    let memory: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
-    let system = rustix::system::uname();
-    format!(
-        "Measured on {cores} cores ({}), {} GiB of memory, {} {}.",
-        field("/proc/cpuinfo", "model name"),
-        memory / 1024 / 1024,
-        system.sysname().to_string_lossy(),
-        system.release().to_string_lossy().split('-').next().unwrap_or_default()
-    )
 }

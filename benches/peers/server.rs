@@ -5,10 +5,13 @@
 //! Nagle's algorithm on: a client that writes the end of a message by itself waits for it.
 
 use crate::content;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::fs;
-use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -32,24 +35,23 @@ struct Mails {
     small: Vec<Vec<u8>>,
 }
 
-/// Serves until standard input ends. Tells its ports: SMTP fast and ordinary, POP3 fast and ordinary.
-pub(crate) fn run() {
+/// Serves until standard input ends. Tells its ports: SMTP fast and ordinary, POP3 fast and ordinary; and with a
+/// `certificate` and its `key` in a directory, SMTP and POP3 under TLS, fast.
+pub(crate) fn run(tls: Option<&Path>) {
     let arrived = Arc::new(Arrived::default());
     let mut large = Vec::new();
     content::write_large_mail(crate::FILE_OCTETS, &mut large).unwrap();
     let small = (1..=content::MAILS).map(|number| content::small_mail(number).into_bytes()).collect();
     let mails = Arc::new(Mails { large, small });
     let mut ports = Vec::new();
-    for is_smtp in [true, false] {
-        for is_fast in [true, false] {
-            let (arrived, mails) = (Arc::clone(&arrived), Arc::clone(&mails));
-            ports.push(listen(
-                is_fast,
-                move |peer| {
-                    if is_smtp { smtp(peer, &arrived) } else { pop3(peer, &mails) }
-                },
-            ));
-        }
+    let tls = tls.map(tls_config);
+    let plain = [(true, true, None), (true, false, None), (false, true, None), (false, false, None)];
+    let secured = tls.iter().flat_map(|tls| [(true, true, Some(tls)), (false, true, Some(tls))]);
+    for (is_smtp, is_fast, tls) in plain.into_iter().chain(secured) {
+        let (arrived, mails) = (Arc::clone(&arrived), Arc::clone(&mails));
+        ports.push(listen(is_fast, tls.cloned(), move |peer| {
+            if is_smtp { smtp(peer, &arrived) } else { pop3(peer, &mails) }
+        }));
     }
     println!("{}", ports.join(" "));
     for line in io::stdin().lock().lines() {
@@ -63,20 +65,39 @@ pub(crate) fn run() {
     }
 }
 
-fn listen(is_fast: bool, serve: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> String {
+fn tls_config(directory: &Path) -> Arc<ServerConfig> {
+    let certificate = CertificateDer::from_pem_file(directory.join("certificate")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(directory.join("key")).unwrap();
+    let config = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    Arc::new(config.with_single_cert(vec![certificate], key).unwrap())
+}
+
+fn listen(
+    is_fast: bool,
+    tls: Option<Arc<ServerConfig>>,
+    serve: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
+) -> String {
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let port = listener.local_addr().unwrap().port().to_string();
     let serve = Arc::new(serve);
     for _ in 0..THREADS {
-        let (listener, serve) = (Arc::clone(&listener), Arc::clone(&serve));
+        let (listener, serve, tls) = (Arc::clone(&listener), Arc::clone(&serve), tls.clone());
         thread::spawn(move || {
             let mut buffer = vec![0; BUFFER_OCTETS];
             loop {
                 let (stream, _) = listener.accept().unwrap();
                 stream.set_nodelay(is_fast).unwrap();
+                let stream = match &tls {
+                    None => Stream::Plain(stream),
+                    Some(tls) => {
+                        let connection = ServerConnection::new(Arc::clone(tls)).unwrap();
+                        Stream::Secured(Box::new(StreamOwned::new(connection, stream)))
+                    }
+                };
                 let mut peer = Peer { stream, is_fast, buffer, from: 0, to: 0 };
                 // A client that leaves without a word is its own concern.
-                let _ = serve(&mut peer);
+                let _ = serve(&mut peer).and_then(|()| peer.stream.end());
                 buffer = peer.buffer;
             }
         });
@@ -84,9 +105,57 @@ fn listen(is_fast: bool, serve: impl Fn(&mut Peer) -> io::Result<()> + Send + Sy
     port
 }
 
+/// What a client is talked to by.
+enum Stream {
+    Plain(TcpStream),
+    Secured(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secured(stream) => &stream.sock,
+        }
+    }
+
+    /// Says that nothing more comes.
+    fn end(&mut self) -> io::Result<()> {
+        if let Self::Secured(stream) = self {
+            stream.conn.send_close_notify();
+        }
+        self.flush()
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Secured(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(octets),
+            Self::Secured(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Secured(stream) => stream.flush(),
+        }
+    }
+}
+
 /// A client, and what it said.
 struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     is_fast: bool,
     buffer: Vec<u8>,
     from: usize,
@@ -101,7 +170,7 @@ impl Peer {
         self.from = 0;
         let octets = self.stream.read(self.buffer.get_mut(self.to..).unwrap())?;
         // Neither lasts: the system decides anew with every segment.
-        rustix::net::sockopt::set_tcp_quickack(&self.stream, self.is_fast)?;
+        rustix::net::sockopt::set_tcp_quickack(self.stream.socket(), self.is_fast)?;
         self.to += octets;
         Ok(octets > 0)
     }
