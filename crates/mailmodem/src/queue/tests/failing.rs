@@ -25,7 +25,12 @@ struct Failing {
     renames: AtomicBool,
     /// No file has two names.
     links: AtomicBool,
+    /// Directories have a name more than they are found to have when it is looked for: it was just taken off.
+    late_names: AtomicBool,
 }
+
+/// A name of another mail's report while that is written.
+const LATE_NAME: &str = "0hokzjbv2ta.new";
 
 fn fail_if(is_failing: &AtomicBool) -> io::Result<()> {
     if is_failing.load(Ordering::Relaxed) { Err(io::Error::other("as the test wants")) } else { Ok(()) }
@@ -49,7 +54,8 @@ impl Place for Failing {
     }
 
     fn names(&self, directory: &Path) -> io::Result<Names> {
-        ThisMachine.names(directory)
+        let late = self.late_names.load(Ordering::Relaxed).then(|| Ok(LATE_NAME.into()));
+        Ok(Box::new(ThisMachine.names(directory)?.chain(late)))
     }
 
     fn octets(&self, file: &Path) -> io::Result<u64> {
@@ -127,6 +133,17 @@ async fn a_mark_that_may_not_last_lets_nothing_go_and_leaves_one_envelope() {
     assert!(attempt.is_needed() && give_out(&attempt));
     attempt.settle(None);
     assert_eq!(world.files(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_mail_that_fails_while_another_is_reported_is_done_with_at_once() {
+    let (world, place) = world().await;
+    let attempt = next(&world);
+    place.late_names.store(true, Ordering::Relaxed);
+    attempt.settle(Some(&refused(550)));
+    assert!(world.queue.is_empty() && world.queue.taken() == (0, 0));
+    let files = world.files();
+    assert!(files.len() == 2 && files.iter().all(|file| file.starts_with("failed/")), "{files:?}");
 }
 
 #[tokio::test]
