@@ -171,6 +171,12 @@ pub const TOKEN_LIFE_ASSUMED: Duration = Duration::from_secs(30 * 60);
 /// Longest life of a token that is believed.
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
+/// How long another process may take to renew a token: as long as a call waits for it.
+pub const TOKEN_LOCK_WAIT: Duration = TOKEN_WAIT;
+
+/// How often it is seen meanwhile whether it has.
+pub const TOKEN_LOCK_CHECK: Duration = Duration::from_millis(50);
+
 /// How long the last failure to get a token answers for those who ask next, and how long after a new token was given
 /// that the mail server refused no other is asked for.
 pub const TOKEN_REST: Duration = Duration::from_secs(10);

@@ -7,15 +7,15 @@
 
 use super::endpoint::Grant;
 use super::{OAuthClient, TokenError, text, token};
-use crate::limits::AUTHORISATION_OCTETS_MAX;
+use crate::limits::{AUTHORISATION_OCTETS_MAX, TOKEN_LOCK_CHECK, TOKEN_LOCK_WAIT};
 use mail::secret::Secret;
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The file. Tokens are given to no other client and endpoint than those they are from.
 #[derive(Serialize, Deserialize)]
@@ -29,13 +29,30 @@ struct Kept {
     refresh_expires_unix_s: Option<u64>,
 }
 
+/// Whoever holds it may have stopped, and threads that wait are not many.
+fn lock_in_time(file: &File) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < TOKEN_LOCK_WAIT => {
+                std::thread::sleep(TOKEN_LOCK_CHECK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let words = "another process is renewing them, and does not come to an end";
+                return Err(io::Error::new(ErrorKind::TimedOut, words));
+            }
+            locked => return Ok(locked?),
+        }
+    }
+}
+
 /// The right to renew. It ends when this is dropped.
 pub(super) struct Lock {
     _file: File,
 }
 
 impl OAuthClient {
-    /// Waits until nobody else renews, which is as long as a renewal may take.
+    /// Waits until nobody else renews, for as long as a renewal may take.
     pub(super) fn lock(&self) -> Result<Lock, TokenError> {
         let lock = || {
             let directory = self.state_file.parent().unwrap_or(Path::new("."));
@@ -50,7 +67,7 @@ impl OAuthClient {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
             std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
             let file = private().truncate(false).open(self.state_file.with_extension("lock"))?;
-            file.lock()?;
+            lock_in_time(&file)?;
             Ok(Lock { _file: file })
         };
         lock().map_err(|error| self.state_error(&error))
