@@ -35,20 +35,26 @@ pub(super) fn tell(
     let own = spool.message(id);
     match place.link(&own, &message) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            // A file system without links.
-            copy(place, &own, &new)?;
-            place.rename(&new, &message)
+            // A file system without links; or the message is gone, and the report is all that can be told.
+            match copy(place, &own, &new) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => remove(place, &new)?,
+                copied => {
+                    copied?;
+                    place.rename(&new, &message)?;
+                }
+            }
         }
-        Ok(()) | Err(_) => Ok(()),
-    }?;
+        Ok(()) | Err(_) => {}
+    }
     place.sync(&spool.failed())?;
     keep_within(place, &spool.failed(), octets_max)
 }
 
 fn copy(place: &dyn Place, file: &Path, to: &Path) -> io::Result<()> {
     remove(place, to)?;
+    let mut copying = place.open(file)?;
     let mut copied = place.create(to)?;
-    io::copy(&mut place.open(file)?, &mut copied)?;
+    io::copy(&mut copying, &mut copied)?;
     copied.sync()
 }
 

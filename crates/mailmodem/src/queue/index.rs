@@ -219,7 +219,7 @@ impl Queue {
 
     /// The rules of these upstreams are not what they were: what waits for them is due.
     pub fn hurry(&self, upstreams: &BTreeSet<String>) {
-        let now = Instant::now();
+        let now = self.place().now();
         for entry in self.ground().entries.values_mut() {
             if upstreams.contains(&entry.envelope.upstream) {
                 entry.next_try = entry.next_try.min(now);
@@ -254,7 +254,7 @@ impl Queue {
         let due = ground.entries.iter_mut().filter(|(_, entry)| entry.is_available(busy));
         let (id, entry) = due.filter(|(_, entry)| entry.next_try <= now).min_by_key(|(_, e)| e.next_try)?;
         entry.is_under_way = true;
-        let is_needed = entry.state == State::Waiting && entry.envelope.waits();
+        let is_needed = entry.state == State::Waiting && entry.envelope.waits() && entry.unnoted.is_none();
         if is_needed {
             entry.envelope.attempts = entry.envelope.attempts.saturating_add(1);
         }
@@ -311,7 +311,8 @@ impl Queue {
     pub(super) fn settle_again(&self, due: Due) {
         let Due { id, envelope, spool, .. } = due;
         let unnoted = self.ground().entries.get(&id).and_then(|entry| entry.unnoted);
-        self.note(&spool, id, envelope, unnoted.unwrap_or_default(), Duration::ZERO);
+        let wait = self.wait_after(envelope.attempts);
+        self.note(&spool, id, envelope, unnoted.unwrap_or_default(), wait);
     }
 
     /// Notes how a mail stands that is to be tried again after this wait.

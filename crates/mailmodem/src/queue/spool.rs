@@ -174,10 +174,11 @@ impl Spool {
     /// taken up then.
     pub(super) fn accept(&self, id: Id, message: &dyn NewFile, envelope: &Envelope) -> io::Result<()> {
         // The message has its name for good before there is an envelope, and for as long.
-        let accepted = message
-            .sync()
-            .and_then(|()| self.place.sync(&self.directory))
-            .and_then(|()| self.write(id, State::Waiting, envelope));
+        if let Err(error) = message.sync().and_then(|()| self.place.sync(&self.directory)) {
+            self.forget(id);
+            return Err(error);
+        }
+        let accepted = self.write(id, State::Waiting, envelope);
         if accepted.is_err()
             && let Err(error) = self.remove(id, State::Waiting)
         {

@@ -129,6 +129,9 @@ async fn a_mark_that_may_not_last_lets_nothing_go_and_leaves_one_envelope() {
     place.syncs.store(false, Ordering::Relaxed);
     let envelopes = world.files().into_iter().filter(|file| !file.ends_with(".eml"));
     assert_eq!(envelopes.count(), 1, "{:?}", world.files());
+    let noting = next(&world);
+    assert!(!noting.is_needed(), "what came of it is noted first");
+    noting.settle(None);
     let attempt = next(&world);
     assert!(attempt.is_needed() && give_out(&attempt));
     attempt.settle(None);
@@ -201,11 +204,11 @@ async fn an_order_to_retry_that_may_come_back_is_not_carried_out() {
 }
 
 #[tokio::test]
-async fn what_was_not_taken_and_could_not_be_removed_is_cleared_at_the_next_start() {
+async fn what_was_not_taken_leaves_nothing_on_a_disk_that_fails() {
     let (mut world, place) = world().await;
     place.syncs.store(true, Ordering::Relaxed);
     assert!(world.put("up", &["c@d"], MESSAGE).await.is_err());
-    assert_eq!((world.queue.taken().0, world.files().len()), (1, 3), "{:?}", world.files());
+    assert_eq!((world.queue.taken().0, world.files().len()), (1, 2), "{:?}", world.files());
     world.begin_again().await;
     assert_eq!((world.queue.taken().0, world.files().len()), (1, 2), "{:?}", world.files());
 }
@@ -218,4 +221,13 @@ async fn a_mail_that_failed_is_copied_whole_where_no_file_has_two_names() {
     next(&world).settle(Some(&refused(554)));
     assert_eq!(world.files(), [format!("failed/{id}.eml"), format!("failed/{id}.txt")]);
     assert_eq!(fs::read(world.settings.directory.join(format!("failed/{id}.eml"))).unwrap(), MESSAGE);
+}
+
+#[tokio::test]
+async fn a_mail_that_failed_is_done_with_though_its_message_is_gone() {
+    let (world, _) = world().await;
+    let id = world.listed()[0].id;
+    fs::remove_file(world.settings.directory.join(format!("{id}.eml"))).unwrap();
+    next(&world).settle(Some(&refused(554)));
+    assert_eq!((world.files(), world.queue.taken()), (vec![format!("failed/{id}.txt")], (0, 0)));
 }
