@@ -34,7 +34,7 @@ pub const TYPED_OCTETS_MAX: usize = 4 * 1024;
 pub const SPEED_WAIT: Duration = Duration::from_secs(5);
 
 /// How often a serial line is asked how the host's DTR stands.
-pub const DTR_WAIT: Duration = Duration::from_millis(100);
+pub const DTR_WAIT: Duration = Duration::from_millis(250);
 
 /// How soon a serial line that is gone, or a line of the config that failed, is tried again. The wait doubles up to
 /// [`RETRY_WAIT_MAX`].

@@ -552,7 +552,7 @@ impl Modem {
         }
     }
 
-    /// Text and files end, as they would by ESC and by their time: what is typed next is a command (V.250 §6.2.9). What is
+    /// Text and files end, as they would by ESC and by their time, and a line that was begun is forgotten: what is typed next is a command (V.250 §6.2.9). What is
     /// pending and what is being sent is not the line's.
     fn on_dtr_lowered(&mut self, now: Instant) {
         if self.kept.number("&D", 0) == 0 {
@@ -561,7 +561,8 @@ impl Modem {
         match &self.activity {
             Activity::Text(..) => self.end_text(Entered::Cancelled, now),
             Activity::Transfer(..) => self.cancel_transfer(now),
-            Activity::Off | Activity::Ready | Activity::Waiting(..) => {}
+            Activity::Ready => self.terminal.editor.forget(),
+            Activity::Off | Activity::Waiting(..) => {}
         }
     }
 
@@ -747,7 +748,9 @@ impl TypeAhead {
         }
         let line_start = std::mem::replace(&mut self.line_start, self.octets.reveal().len());
         let line = self.octets.reveal().get(line_start..)?;
-        if !stop.is_some_and(|stop| line.trim_ascii().eq_ignore_ascii_case(stop)) {
+        // The octet that ends it may be any (S3).
+        let (_, said) = line.split_last()?;
+        if !stop.is_some_and(|stop| said.trim_ascii().eq_ignore_ascii_case(stop)) {
             return None;
         }
         let line = line.to_vec();

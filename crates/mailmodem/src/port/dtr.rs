@@ -9,37 +9,36 @@ use serial2::SerialPort;
 use std::future::pending;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// The wire, and how it stood last.
 pub(super) struct Dtr {
-    line: SerialPort,
+    line: Arc<SerialPort>,
     edge: Edge,
     checks: Interval,
+    /// It is being asked. Adapters may take long to answer, and others must not wait for that.
+    asked: Option<JoinHandle<io::Result<bool>>>,
 }
 
 impl Dtr {
     /// Of a line, if its device can tell.
     pub(super) fn of(tty: &Tty) -> Option<Self> {
         // The crate asks what rustix has no call for. A duplicate leaves the line and its modes to their owner.
-        let line = match tty.as_fd().try_clone_to_owned() {
-            Ok(line) => SerialPort::from(line),
-            Err(error) => return none(&error),
-        };
-        match is_raised(&line) {
-            Ok(is_raised) => {
+        let line = tty.as_fd().try_clone_to_owned().map(SerialPort::from);
+        match line.and_then(|line| Ok((is_raised(&line)?, line))) {
+            Ok((is_raised, line)) => {
                 let mut checks = interval(DTR_WAIT);
                 checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                Some(Self { line, edge: Edge { is_raised }, checks })
+                Some(Self { line: Arc::new(line), edge: Edge { is_raised }, checks, asked: None })
             }
-            Err(error) => none(&error),
+            Err(error) => {
+                tracing::debug!(%error, "the device does not tell how the host's DTR stands");
+                None
+            }
         }
     }
-}
-
-fn none(error: &io::Error) -> Option<Dtr> {
-    tracing::debug!(%error, "the device does not tell how the host's DTR stands");
-    None
 }
 
 fn is_raised(line: &SerialPort) -> io::Result<bool> {
@@ -48,16 +47,22 @@ fn is_raised(line: &SerialPort) -> io::Result<bool> {
 
 /// Waits until the host lowers its DTR. May be dropped; nothing is lost.
 pub(super) async fn lowered(dtr: &mut Option<Dtr>) {
-    while let Some(Dtr { line, edge, checks }) = dtr {
-        checks.tick().await;
-        match is_raised(line) {
-            Ok(is_raised) if edge.is_lowered(is_raised) => return,
-            Ok(_) => {}
-            // The device is gone, which whoever reads from it sees.
-            Err(error) => *dtr = none(&error),
+    let Some(Dtr { line, edge, checks, asked }) = dtr else { return pending().await };
+    loop {
+        if asked.is_none() {
+            checks.tick().await;
+        }
+        let ask = || {
+            let line = Arc::clone(line);
+            spawn_blocking(move || is_raised(&line))
+        };
+        let answer = asked.get_or_insert_with(ask).await;
+        *asked = None;
+        // Of a device that does not answer, or is gone, it stands as it stood; who reads from it sees the end.
+        if matches!(answer, Ok(Ok(is_raised)) if edge.is_lowered(is_raised)) {
+            return;
         }
     }
-    pending::<()>().await;
 }
 
 /// What makes a lowered DTR of one that is low.

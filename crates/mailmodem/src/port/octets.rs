@@ -228,11 +228,12 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
                     self.next_speed = self.next_speed.map(|(until, speed)| (until - octets, speed));
                 }
             },
-            () = lowered(&mut self.dtr) => self.driver.dtr_lowered(),
             typed = read(from), if is_open && waiting < SHOWN_OCTETS_MAX => match typed?.reveal() {
                 [] => return Ok(ControlFlow::Break(())),
                 octets => self.driver.typed(octets),
             },
+            // Behind all that was typed before: what ended with its Ctrl-Z is whole.
+            () = lowered(&mut self.dtr), if is_open && waiting < SHOWN_OCTETS_MAX => self.driver.dtr_lowered(),
         }
         Ok(ControlFlow::Continue(()))
     }

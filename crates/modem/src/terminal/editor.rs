@@ -111,6 +111,11 @@ impl Editor {
     }
 
     /// Makes what has been typed of a line void: its other octets were lost, and it will be [`Edit::TooLong`].
+    pub(crate) fn forget(&mut self) {
+        self.line = Secret::default();
+        self.too_long = false;
+    }
+
     pub(crate) fn spoil(&mut self) {
         self.line = Secret::default();
         self.too_long = true;
