@@ -110,7 +110,9 @@ impl Link {
         if self.unsent.0.is_empty() {
             self.unsent = Unsent(octets);
         } else {
-            self.unsent.0.extend_from_slice(&Unsent(octets).0);
+            // A vector that grows by itself leaves its octets behind.
+            let (before, more) = (std::mem::take(&mut self.unsent), Unsent(octets));
+            self.unsent = Unsent([before.0.as_slice(), &more.0].concat());
         }
     }
 
