@@ -277,13 +277,15 @@ impl Reading {
     /// was typed ahead counts as typed when the line before it is answered. Its echo and its OK tell, which stand before
     /// the echo of what was typed ahead of it.
     fn stop_typed_ahead(&mut self, pending: &[u8]) -> Option<Vec<u8>> {
-        let stop = stop_of(pending).filter(|_| self.echo != Some(false))?;
+        let stop = stop_of(pending)?;
         let arrived: Vec<u8> = self.arrived.iter().copied().collect();
         let mut start = 0;
         for line in arrived.split_inclusive(|octet| b"\r\n".contains(octet)) {
             let end = start + line.len();
             if line.len() > stop.len() && line.trim_ascii().eq_ignore_ascii_case(stop) {
-                let expected = line.iter().chain(b"\r\nOK\r\n");
+                // Without echo its OK alone has to tell: that of a line before it would be one too many in the end.
+                let echoed: &[u8] = if self.echo == Some(false) { b"" } else { line };
+                let expected = echoed.iter().chain(b"\r\nOK\r\n");
                 let is_taken = self.shown.iter().take(expected.clone().count()).eq(expected);
                 return is_taken.then(|| {
                     let behind = self.arrived.split_off(end);
@@ -739,7 +741,8 @@ pub fn is_beyond_reading(line: &[u8]) -> bool {
         let commands = line.get(start..).unwrap_or_default();
         let first = commands.iter().find(|octet| !b" ;".contains(octet) && !octet.is_ascii_digit());
         let is_basic = first.is_some_and(|&octet| octet != b'+');
-        is_basic && commands.iter().take_while(|octet| **octet != b'+').any(|octet| b"VQSZ&".contains(octet))
+        // Registers and the like, or a command of which the answer is known by how its line begins.
+        is_basic && (commands.contains(&b'+') || commands.iter().any(|octet| b"VQSZ&".contains(octet)))
     })
 }
 
