@@ -58,6 +58,19 @@ pub enum Event {
 #[derive(Default)]
 struct Unsent(Vec<u8>);
 
+impl Unsent {
+    fn extend(&mut self, more: &Self) {
+        let needed = self.0.len().saturating_add(more.0.len());
+        if needed > self.0.capacity() {
+            // A vector that grows by itself leaves its octets behind.
+            let mut larger = Self(Vec::with_capacity(needed.max(self.0.capacity().saturating_mul(2))));
+            larger.0.extend_from_slice(&self.0);
+            *self = larger;
+        }
+        self.0.extend_from_slice(&more.0);
+    }
+}
+
 impl Drop for Unsent {
     fn drop(&mut self) {
         if self.0.len() <= WIPED_OCTETS_MAX {
@@ -110,9 +123,7 @@ impl Link {
         if self.unsent.0.is_empty() {
             self.unsent = Unsent(octets);
         } else {
-            // A vector that grows by itself leaves its octets behind.
-            let (before, more) = (std::mem::take(&mut self.unsent), Unsent(octets));
-            self.unsent = Unsent([before.0.as_slice(), &more.0].concat());
+            self.unsent.extend(&Unsent(octets));
         }
     }
 
