@@ -92,8 +92,8 @@ pub const HEADER_TEXT_OCTETS_MAX: usize = 16 * 1024 * 1024;
 /// How many headers in a row a POP3 client is asked for before it asks for more ahead of their turn.
 pub const HEADERS_IN_ROW_MIN: u32 = 3;
 
-/// Most headers that are asked for ahead of their turn. Fewer than the twenty mistakes in a row after which a server in
-/// wide use ends a session, should none of them be there any more.
+/// Most headers that are asked for ahead of their turn. Few enough for a server that ends sessions after many refusals in a
+/// row, should none of them be there any more.
 pub const HEADERS_AHEAD_MAX: u32 = 16;
 
 /// Most octets that are kept of headers that came ahead of their turn: 8 KiB for each of [`HEADERS_AHEAD_MAX`].
