@@ -59,7 +59,8 @@ pub fn compare(draft: &Draft, files: &[(String, Vec<u8>)], delivered: &Delivered
         if STANDARD.decode(base64).ok().as_ref() != Some(octets) {
             return Err(format!("the attachment {path} is not octet for octet what was attached"));
         }
-        let name = path.rsplit('/').next().unwrap_or_default();
+        // A slash behind it changes nothing.
+        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         if attachment.attachment_name() != Some(name) {
             return Err(format!("the attachment {path} is called {:?}", attachment.attachment_name()));
         }

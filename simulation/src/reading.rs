@@ -446,6 +446,9 @@ impl Reading {
             return Ok(None);
         }
         let Some(first) = self.line_at(2) else { return Ok(None) };
+        if self.is_answer_before_outcome(&first) {
+            return Ok(None);
+        }
         let is_due = match first.as_slice() {
             // It is an answer too, but not behind START.
             b"+CPIN: READY" => due.boot && self.has_started,
@@ -463,8 +466,9 @@ impl Reading {
                 || !self.gone_past.is_empty()
                 || self.lost.is_some()
                 || self.lost_lines > 0;
+            // The echo of line ends looks like the beginning of an answer.
             let is_echoed =
-                self.echo == Some(true) && self.arrived.front().is_some_and(|&octet| octet != b'\n');
+                self.echo == Some(true) && self.arrived.front().is_some_and(|octet| !b"\r\n".contains(octet));
             if !is_answered || is_echoed {
                 return Err(format!("told, and not due: {}", text(&first)));
             }
@@ -480,6 +484,18 @@ impl Reading {
         let octets: usize = lines.iter().map(|line| line.len() + 2).sum();
         self.shown.drain(..octets + 2);
         Ok(Some(lines))
+    }
+
+    /// Whether this, which looks like the outcome of getting a mail, is the beginning of the answer to the line that is being
+    /// typed without echo: the outcome stands behind it.
+    fn is_answer_before_outcome(&self, first: &[u8]) -> bool {
+        let comes = self.is_more_to_come || !self.arrived.is_empty();
+        let behind = self.shown.iter().skip(2 + first.len() + 2);
+        let outcome = b"\r\nERROR\r\n\r\n+POP3: ";
+        comes
+            && self.editor.is_in_line()
+            && first.starts_with(b"+POP3: ")
+            && behind.take(outcome.len()).eq(outcome)
     }
 
     /// Whether something stands there that [`Self::unsolicited`] could not read to its end.

@@ -500,10 +500,15 @@ fn orders_are_carried_out_when_no_service_runs() {
     service.kill();
     let listed = setting.listed();
     let second = id(&listed[1]);
+    assert_eq!(setting.told(&["remove", id(&listed[0])]), format!("{}: removed\n", id(&listed[0])));
     // As if it had been killed with the dot on its way.
     let envelope = |state: &str| setting.queue().join(format!("{second}.{state}"));
-    fs::rename(envelope(listed[1]["state"].as_str().unwrap()), envelope("unknown")).unwrap();
-    assert_eq!(setting.told(&["remove", id(&listed[0])]), format!("{}: removed\n", id(&listed[0])));
+    fs::rename(envelope(listed[1]["state"].as_str().unwrap()), envelope("sending")).unwrap();
+    // Its owner learns that first, and orders then.
+    let told = setting.ask(&["retry", second]);
+    let words = String::from_utf8(told.stderr).unwrap();
+    assert!(!told.status.success() && words.contains("its fate is unknown now"), "{words}");
+    assert_eq!(setting.listed()[0]["state"], "unknown");
     assert_eq!(setting.told(&["retry", second]), format!("{second}: is tried as soon as its turn comes\n"));
     assert_eq!(setting.listed()[0]["state"], "waiting");
     assert!(is_empty(&setting.queue().join("orders")));

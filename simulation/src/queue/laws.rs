@@ -25,6 +25,8 @@ pub(super) struct Laws {
     /// Envelopes that were read already; no file is written twice.
     envelopes: BTreeMap<FileId, Rc<Envelope>>,
     seen_changes: u64,
+    /// Whether a program has the queue open; a mail has one envelope then.
+    is_open: bool,
     /// What was found in the queue last, and after how many changes.
     queued: Option<(u64, Rc<Vec<Queued>>)>,
     /// How often the queue was begun again, for reports may be one too many after each.
@@ -114,6 +116,7 @@ impl Laws {
             numbers: BTreeMap::new(),
             envelopes: BTreeMap::new(),
             seen_changes: u64::MAX,
+            is_open: false,
             queued: None,
             restarts: 0,
             is_clock_set: false,
@@ -128,6 +131,12 @@ impl Laws {
         }
     }
 
+    /// The program has opened the queue, or has ended.
+    pub(super) fn set_open(&mut self, is_open: bool) {
+        self.is_open = is_open;
+        self.queued = None;
+    }
+
     /// The mails in the queue.
     pub(super) fn queued(&mut self, disk: &Hardware) -> Result<Rc<Vec<Queued>>, Wrong> {
         if let Some((changes, queued)) = &self.queued
@@ -140,17 +149,19 @@ impl Laws {
         for (name, file) in disk.names(&self.settings.directory) {
             let Some((id, end)) = name.split_once('.') else { continue };
             let found = found.entry(id).or_default();
-            match end {
-                "waiting" => found.states.push(("waiting", file)),
-                "sending" => found.states.push(("sending", file)),
-                "unknown" => found.states.push(("unknown", file)),
-                "eml" => found.message = Some(file),
-                _ => {}
+            match (STATES.into_iter().find(|state| *state == end), end) {
+                (Some(state), _) => found.states.push((state, file)),
+                (None, "eml") => found.message = Some(file),
+                (None, _) => {}
             }
         }
         for (id, found) in found {
-            let Some((state, file)) = found.states.first() else { continue };
-            if found.states.len() > 1 {
+            // The power may leave several, of which that counts which says most that the mail may have gone.
+            let place = |state: &str| STATES.into_iter().position(|it| it == state);
+            let Some((state, file)) = found.states.iter().max_by_key(|(state, _)| place(state)) else {
+                continue;
+            };
+            if self.is_open && found.states.len() > 1 {
                 return Err(format!("{id} has {} envelopes", found.states.len()));
             }
             let message = found.message.ok_or_else(|| format!("{id} has an envelope and no message"))?;
@@ -200,7 +211,7 @@ impl Laws {
         let resends = self.settings.when_fate_unknown == WhenFateUnknown::Resend;
         let orders = self.settings.directory.join("orders");
         let mut ids = self.numbers.iter().filter(|(_, it)| **it == number);
-        let is_order_there = ids.any(|(id, _)| disk.find(&orders.join(format!("retry.{id}"))).is_some());
+        let is_order_there = ids.any(|(id, _)| disk.find(&orders.join(format!("resend.{id}"))).is_some());
         let Some(mail) = self.mails.get_mut(number) else { return Ok(()) };
         if taken.recipients.is_empty() {
             return Err(format!("the server has mail {number} for nobody"));
@@ -234,8 +245,7 @@ impl Laws {
         have_it: &[String],
         is_known: bool,
     ) -> Result<(), Wrong> {
-        let states = ["waiting", "sending", "unknown"];
-        let file = states.into_iter().find_map(|state| {
+        let file = STATES.into_iter().find_map(|state| {
             Some((state, disk.find(&self.settings.directory.join(format!("{id}.{state}")))?))
         });
         let envelope =
@@ -256,11 +266,11 @@ impl Laws {
         Ok(())
     }
 
-    /// The owner gives an order.
-    pub(super) fn ordered(&mut self, number: usize, removal: bool) {
+    /// The owner gives an order, by this word.
+    pub(super) fn ordered(&mut self, number: usize, word: &str) {
         let Some(mail) = self.mails.get_mut(number) else { return };
-        mail.is_removed |= removal;
-        if !removal {
+        mail.is_removed |= word == "remove";
+        if word == "resend" {
             mail.recipients.iter_mut().for_each(|recipient| recipient.is_ordered_again = true);
         }
     }
@@ -383,6 +393,9 @@ impl Laws {
         Ok(())
     }
 }
+
+/// Where a mail is on its way.
+const STATES: [&str; 3] = ["waiting", "sending", "unknown"];
 
 /// Largest report of the few recipients that a mail has here.
 const REPORT_OCTETS_MAX: usize = 2_000;

@@ -213,6 +213,7 @@ impl<'a> World<'a> {
             self.note(format_args!("the queue is not opened: {error}"));
             return if failed > 0 { Ok(()) } else { Err(format!("the queue is not opened: {error}")) };
         }
+        self.laws.set_open(true);
         let queued = self.laws.queued(&self.machine.hardware())?;
         let there = (queued.len(), queued.iter().map(|(.., octets)| octets).sum());
         self.note(format_args!("the program begins, with {there:?} in the queue"));
@@ -439,15 +440,20 @@ impl<'a> World<'a> {
     /// The owner wants something done with a mail.
     fn order(&mut self) {
         let Ok(queued) = self.laws.queued(&self.machine.hardware()) else { return };
-        let Some((id, _, number, _)) = self.chance.pick_from(&queued) else { return };
+        let Some((id, state, number, _)) = self.chance.pick_from(&queued) else { return };
         let removal = self.chance.one_in(4);
-        self.give_order(id, *number, removal);
+        self.give_order(id, state, *number, removal);
     }
 
-    fn give_order(&mut self, id: &str, number: usize, removal: bool) {
-        let word = if removal { "remove" } else { "retry" };
+    fn give_order(&mut self, id: &str, state: &str, number: usize, removal: bool) {
+        // As its owner sees it.
+        let word = match state {
+            _ if removal => "remove",
+            "unknown" => "resend",
+            _ => "retry",
+        };
         self.note(format_args!("the owner's order: {word} {id}"));
-        self.laws.ordered(number, removal);
+        self.laws.ordered(number, word);
         self.machine.hardware().put(&directory().join("orders").join(format!("{word}.{id}")));
     }
 
@@ -476,6 +482,7 @@ impl<'a> World<'a> {
             self.machine.hardware().switch_off();
         }
         self.process = None;
+        self.laws.set_open(false);
         self.machine.hardware().go_on();
         Ok(())
     }
@@ -485,6 +492,7 @@ impl<'a> World<'a> {
         self.lived.cuts += 1;
         self.leave_links()?;
         self.process = None;
+        self.laws.set_open(false);
         self.machine.hardware().come_back();
         self.note(format_args!("the power comes back"));
         Ok(())
@@ -555,7 +563,7 @@ impl<'a> World<'a> {
             for (id, state, number, _) in queued.iter() {
                 if *state == "unknown" {
                     let removal = self.chance.one_in(3);
-                    self.give_order(id, *number, removal);
+                    self.give_order(id, state, *number, removal);
                 }
             }
             let by = self.until_something();

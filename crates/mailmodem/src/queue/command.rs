@@ -15,6 +15,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -248,31 +249,38 @@ fn in_words(seconds: i64) -> String {
     }
 }
 
-fn order(settings: Settings, order: Order, mails: &[Which]) -> anyhow::Result<Vec<u8>> {
+/// `wanted` is [`Order::Retry`] or [`Order::Remove`].
+fn order(settings: Settings, wanted: Order, mails: &[Which]) -> anyhow::Result<Vec<u8>> {
     let directory = settings.directory.clone();
     let listed = spool::list(&ThisMachine, &directory)
         .with_context(|| format!("cannot read the queue in {}", directory.display()))?;
-    let mut ids: Vec<Id> = Vec::new();
+    // What is seen now is what its owner knows; it may have changed when the order is carried out.
+    let as_seen = |listed: &Listed| match (wanted, listed.state) {
+        (Order::Retry, State::Unknown) => (listed.id, Order::Resend),
+        (wanted, _) => (listed.id, wanted),
+    };
+    let mut orders: BTreeMap<Id, Order> = BTreeMap::new();
     for which in mails {
         match which {
-            Which::All => ids.extend(listed.iter().map(|listed| listed.id)),
-            Which::One(id) if listed.iter().any(|listed| listed.id == *id) => ids.push(*id),
-            Which::One(id) => bail!("there is no mail {id} in the queue; nothing was done"),
+            Which::All => orders.extend(listed.iter().map(as_seen)),
+            Which::One(id) => match listed.iter().find(|listed| listed.id == *id) {
+                Some(listed) => orders.extend([as_seen(listed)]),
+                None => bail!("there is no mail {id} in the queue; nothing was done"),
+            },
         }
     }
-    if ids.is_empty() {
+    if orders.is_empty() {
         return Ok(b"the queue is empty\n".to_vec());
     }
-    ids.sort_unstable();
-    ids.dedup();
     let place = directory.join("orders");
-    for &id in &ids {
+    for (&id, &order) in &orders {
         orders::give(&place, order, id).with_context(|| {
             format!("cannot order anything in {}; whoever runs the service can", place.display())
         })?;
     }
     let begun = Instant::now();
-    while ids.iter().any(|&id| orders::is_given(&place, order, id)) && begun.elapsed() < ORDER_WAIT {
+    let is_given = |(&id, &order): (&Id, &Order)| orders::is_given(&place, order, id);
+    while orders.iter().any(is_given) && begun.elapsed() < ORDER_WAIT {
         if carry_out(&settings)? {
             break;
         }
@@ -280,26 +288,28 @@ fn order(settings: Settings, order: Order, mails: &[Which]) -> anyhow::Result<Ve
     }
     let mut text = String::new();
     let mut is_done = true;
-    for id in ids {
+    for (id, order) in orders {
         let is_given = orders::is_given(&place, order, id);
-        let found = spool::find(&ThisMachine, &directory, id);
-        let is_there = found.is_some();
-        let is_going = found.is_some_and(|listed| listed.state == State::Sending);
-        if !is_there {
+        let state = spool::find(&ThisMachine, &directory, id).map(|listed| listed.state);
+        if state.is_none() {
             orders::done(&ThisMachine, &place, order, id)
                 .with_context(|| format!("the order for {id} cannot be taken off"))?;
         }
-        let word = match (order, is_there, is_given) {
-            (Order::Remove, false, _) => "removed",
-            (Order::Retry, false, _) => "sent, or removed, meanwhile",
-            (Order::Retry, true, false) if is_going => "is under way: its server's answer is waited for",
-            (Order::Retry, true, false) => "is tried as soon as its turn comes",
-            (Order::Remove, true, false) => "is still there",
-            (_, true, true) => {
-                "ordered; it is carried out when the mail is not under way, or when serve runs again"
+        let (word, is_as_wanted) = match (order, state, is_given) {
+            (Order::Remove, None, _) => ("removed", true),
+            (_, None, _) => ("sent, or removed, meanwhile", true),
+            (_, Some(_), true) => {
+                ("ordered; it is carried out when the mail is not under way, or when serve runs again", false)
             }
+            (Order::Remove, Some(_), false) => ("is still there", false),
+            (_, Some(State::Sending), false) => ("is under way: its server's answer is waited for", true),
+            (_, Some(State::Waiting), false) => ("is tried as soon as its turn comes", true),
+            (_, Some(State::Unknown), false) => (
+                "is held: its fate is unknown now. See whether it arrived, and order again if it is to be sent",
+                false,
+            ),
         };
-        is_done &= !(is_there && is_given);
+        is_done &= is_as_wanted;
         text += &format!("{id}: {word}\n");
     }
     if is_done {

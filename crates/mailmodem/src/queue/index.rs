@@ -391,16 +391,19 @@ impl Queue {
         let place = spool.orders();
         for (order, id) in orders::read(self.place(), &place) {
             let take_off = || orders::done(self.place(), &place, order, id);
-            let obeyed = match order {
+            let done = match order {
+                Order::Retry => self.retry(&spool, id),
                 // First: if it came back with the power, the mail might be sent again against its owner's will.
-                Order::Retry => take_off().and_then(|()| self.retry(&spool, id)),
-                Order::Remove => match self.remove(&spool, id) {
-                    // Its turn comes when the mail is not under way any more.
-                    Ok(false) => continue,
-                    Ok(true) => take_off(),
-                    // The order stays, and is tried again.
-                    Err(error) => Err(error),
-                },
+                Order::Resend => take_off().and_then(|()| self.resend(&spool, id)),
+                Order::Remove => self.remove(&spool, id),
+            };
+            let obeyed = match done {
+                // Its turn comes when the mail is not under way any more.
+                Ok(false) => continue,
+                Ok(true) if order == Order::Resend => Ok(()),
+                Ok(true) => take_off(),
+                // The order stays, and is tried again, but for one to send a mail again.
+                Err(error) => Err(error),
             };
             if let Err(error) = obeyed {
                 tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
@@ -408,11 +411,29 @@ impl Queue {
         }
     }
 
-    fn retry(&self, spool: &Spool, id: Id) -> io::Result<()> {
+    /// Returns whether that was done: not while it is under way. What may have gone is not sent again: whoever ordered this
+    /// did not know.
+    fn retry(&self, spool: &Spool, id: Id) -> io::Result<bool> {
         let mut ground = self.ground();
-        let Some(entry) = ground.entries.get_mut(&id).filter(|entry| !entry.is_under_way) else {
-            return Ok(());
-        };
+        match ground.entries.get_mut(&id) {
+            None => Ok(true),
+            Some(entry) if entry.is_under_way => Ok(false),
+            Some(entry) if entry.is_held() => {
+                tracing::warn!(%id, "a queued mail is not tried again: its fate is unknown since that was ordered");
+                Ok(true)
+            }
+            Some(entry) => self.try_anew(spool, id, entry).map(|()| true),
+        }
+    }
+
+    fn resend(&self, spool: &Spool, id: Id) -> io::Result<bool> {
+        let mut ground = self.ground();
+        // By being under way it is sent again.
+        let entry = ground.entries.get_mut(&id).filter(|entry| !entry.is_under_way);
+        entry.map_or(Ok(()), |entry| self.try_anew(spool, id, entry)).map(|()| true)
+    }
+
+    fn try_anew(&self, spool: &Spool, id: Id, entry: &mut Entry) -> io::Result<()> {
         tracing::info!(%id, state = entry.state.name(), "a queued mail is tried again by its owner's order");
         entry.envelope.next_try_at = self.place().time();
         entry.envelope.tried_since = self.place().time();
@@ -427,6 +448,7 @@ impl Queue {
         Ok(())
     }
 
+    /// Returns whether that was done: not while it is under way.
     fn remove(&self, spool: &Spool, id: Id) -> io::Result<bool> {
         let mut ground = self.ground();
         let Some(entry) = ground.entries.get(&id) else { return Ok(true) };
@@ -456,6 +478,11 @@ impl Entry {
     fn is_available(&self, busy: &BTreeSet<String>) -> bool {
         let is_wanted = self.state == State::Waiting || self.unnoted.is_some();
         !self.is_under_way && is_wanted && !busy.contains(&self.envelope.upstream)
+    }
+
+    /// Whether nobody knows if the server has it.
+    fn is_held(&self) -> bool {
+        self.unnoted.map_or(self.state == State::Unknown, |standing| !standing.is_known)
     }
 }
 

@@ -14,18 +14,21 @@ use std::path::{Path, PathBuf};
 /// What is to be done with a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// It is tried now, and for as long as a new one.
+    /// It is tried now, and for as long as a new one, unless its fate is unknown by then: whoever ordered it did not know.
     Retry,
+    /// Its fate is unknown, and it is sent all the same.
+    Resend,
     /// It is not sent.
     Remove,
 }
 
 impl Order {
-    const ALL: [Self; 2] = [Self::Retry, Self::Remove];
+    const ALL: [Self; 3] = [Self::Retry, Self::Resend, Self::Remove];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Retry => "retry",
+            Self::Resend => "resend",
             Self::Remove => "remove",
         }
     }

@@ -55,8 +55,8 @@ impl FromStr for Id {
     }
 }
 
-/// Where a mail is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a mail is on its way: the later, the more careful one has to be with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// Its message has not gone to its end, or was refused.
     Waiting,
@@ -113,17 +113,23 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Removes what belongs to no accepted mail.
+    /// Removes what belongs to no accepted mail, and all envelopes of a mail but one: several changes of a name, of which the
+    /// power let the disk keep only some, leave more.
     fn clear(&self) -> io::Result<()> {
         let names = names(self.place(), &self.directory)?;
-        let is_accepted = |id| names.iter().any(|(other, end)| *other == id && state_of(end).is_some());
+        let states = states(&names);
         for (id, end) in &names {
-            if end == "new" || (end == "eml" && !is_accepted(*id)) {
-                tracing::debug!(%id, "removed what was left of a mail that was not accepted");
+            let state = states.get(id);
+            let is_left = match state_of(end) {
+                Some(of_this) => Some(&of_this) != state,
+                None => end == "new" || (end == "eml" && state.is_none()),
+            };
+            if is_left {
+                tracing::debug!(%id, end, "removed what was left of a mail that was not accepted, or of a change");
                 self.place.remove(&self.path(*id, end))?;
             }
         }
-        Ok(())
+        self.place.sync(&self.directory)
     }
 
     /// What it is on.
@@ -243,6 +249,17 @@ pub(super) fn write_file(place: &dyn Place, file: &Path, octets: &[u8]) -> io::R
     opened.sync()
 }
 
+/// The states of the mails that have these names; of several envelopes of one, that counts which says most that it may have
+/// gone.
+fn states(names: &[(Id, String)]) -> BTreeMap<Id, State> {
+    let mut states = BTreeMap::new();
+    for (id, state) in names.iter().filter_map(|(id, end)| Some((*id, state_of(end)?))) {
+        let most = states.entry(id).or_insert(state);
+        *most = state.max(*most);
+    }
+    states
+}
+
 fn state_of(end: &str) -> Option<State> {
     State::ALL.into_iter().find(|state| state.name() == end)
 }
@@ -275,9 +292,7 @@ pub(super) fn list(place: &dyn Place, directory: &Path) -> io::Result<Vec<Listed
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         names => names?,
     };
-    let states: BTreeMap<Id, State> =
-        names.iter().filter_map(|(id, end)| Some((*id, state_of(end)?))).collect();
-    let listed = states.into_iter().map(|(id, state)| read(place, directory, id, state));
+    let listed = states(&names).into_iter().map(|(id, state)| read(place, directory, id, state));
     Ok(listed.flatten().collect())
 }
 
