@@ -6,7 +6,12 @@
 //!
 //! Memory: what came and is not obeyed, with a bound, the numbers of the messages, and two portions of what is being sent.
 //!
-//! Deliberately not here: accounts, locks and storage; the words of SASL ([`crate::sasl`]).
+//! Deliberately not here: what a service has to do (`service`); listings (`maildrop`); accounts, locks and storage; the words of SASL ([`crate::sasl`]).
+
+mod maildrop;
+mod service;
+
+pub use service::{Content, Mail, Proof, Reaction, Service};
 
 use super::apop;
 use super::capability::Capabilities;
@@ -19,125 +24,13 @@ use crate::line::{Line, LineReader};
 use crate::machine::{Input, Instant, Machine, Output};
 use crate::policy::Link;
 use crate::sasl::Mechanism;
-use crate::sasl::server::{Claim, Exchange, Ground, Step};
+use crate::sasl::server::{Exchange, Ground, Step};
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use maildrop::{Column, Maildrop, refusal};
 use std::collections::VecDeque;
 use std::convert::Infallible;
-
-/// What happens in place of what was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reaction {
-    /// -ERR with this text, perhaps with a response code first. Where none can stand, inside a message, it is a cut.
-    Refuse(String),
-    /// No answer, to this and to anything after it.
-    Silence,
-    /// The link is closed without a word.
-    Cut,
-    /// These octets, in place of an answer; inside a message, before the next portion of it.
-    Garbage(Vec<u8>),
-}
-
-/// A message as listings show it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// Its size: the octets with CRLF line ends and without stuffed dots (RFC 1939 §11).
-    pub octets: u64,
-    /// Its unique identifier: 1 to 70 characters from 0x21 to 0x7E (RFC 1939 §7).
-    pub unique: String,
-}
-
-/// How a client proves who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof<'a> {
-    /// By AUTH.
-    Sasl(&'a Claim),
-    /// By PASS.
-    Password(&'a Secret),
-    /// By APOP.
-    Digest {
-        /// What the greeting offered.
-        timestamp: &'a str,
-        /// What the client made of it.
-        digest: &'a str,
-    },
-}
-
-impl Proof<'_> {
-    /// Whether it proves knowledge of `password`, or of the token.
-    #[must_use]
-    pub fn holds_for(&self, password: &Secret) -> bool {
-        match self {
-            Self::Sasl(claim) => claim.proves(password),
-            Self::Password(given) => *given == password,
-            Self::Digest { timestamp, digest } => apop::digest(timestamp, password) == *digest,
-        }
-    }
-}
-
-/// The text of a message.
-pub trait Content {
-    /// The next octets of it, at most [`CHUNK_OCTETS`]; none at the end. Lines end with CRLF.
-    ///
-    /// # Errors
-    /// What happens in place of them.
-    fn read(&mut self) -> Result<Vec<u8>, Reaction>;
-}
-
-/// What a server serves, and what goes wrong with it. The error of each method is what happens in place of what was
-/// asked for.
-pub trait Service {
-    /// How a message is read.
-    type Content: Content;
-
-    /// The text of the greeting. A timestamp in it offers APOP (RFC 1939 §7).
-    ///
-    /// # Errors
-    /// What happens in place of a greeting. A refusal ends the session.
-    fn greeting(&mut self) -> Result<String, Reaction>;
-
-    /// What CAPA lists. TOP, UIDL, STLS and AUTH are unknown commands if they are not in it; STLS is left out under TLS,
-    /// and a mechanism that binds where the link has nothing to bind to.
-    fn capabilities(&self) -> Capabilities;
-
-    /// What CRAM-MD5 asks with, and SCRAM adds as its nonce: a text like `<1896.697170952@host>`, another one on each
-    /// link (RFC 2195 §2). Needed where CAPA lists either.
-    fn challenge(&self) -> String {
-        String::new()
-    }
-
-    /// The password of a user. SCRAM needs it before a claim is made; without it, the claim is that nothing is proven.
-    fn password_of(&mut self, _user: &str) -> Option<Secret> {
-        None
-    }
-
-    /// A well-formed command came, and is obeyed unless this objects. Here a user name may be refused.
-    ///
-    /// # Errors
-    /// What happens in place of obedience.
-    fn before(&mut self, _command: &Command) -> Result<(), Reaction> {
-        Ok(())
-    }
-
-    /// Somebody logs in: the messages, in the order of their numbers, which begin with 1.
-    ///
-    /// # Errors
-    /// A refusal, or trouble. Another log-in may follow.
-    fn log_in(&mut self, name: &[u8], proof: Proof<'_>) -> Result<Vec<Mail>, Reaction>;
-
-    /// Opens message number `id`, which is one of those listed, and not marked.
-    ///
-    /// # Errors
-    /// What happens in place of the message.
-    fn open(&mut self, id: u32) -> Result<Self::Content, Reaction>;
-
-    /// The client said QUIT: the messages of these numbers are deleted now (RFC 1939 §6). Never called otherwise.
-    ///
-    /// # Errors
-    /// What happens in place of the +OK. The session ends all the same.
-    fn commit(&mut self, marked: &[u32]) -> Result<(), Reaction>;
-}
 
 /// A session. See the module.
 pub struct Server<S: Service> {
@@ -187,15 +80,6 @@ enum Sending<C> {
         at: usize,
     },
 }
-
-#[derive(Clone, Copy)]
-enum Column {
-    Octets,
-    Unique,
-}
-
-/// The messages of a session, each with its mark.
-struct Maildrop(Vec<(Mail, bool)>);
 
 impl<S: Service> Server<S> {
     /// A session on a link that is not open yet.
@@ -445,7 +329,7 @@ impl<S: Service> Server<S> {
     }
 
     fn welcome(&mut self, mails: Vec<Mail>) {
-        let maildrop = Maildrop(mails.into_iter().map(|mail| (mail, false)).collect());
+        let maildrop = Maildrop::of(mails);
         let (count, octets) = maildrop.total();
         self.state = State::Transaction(maildrop);
         self.respond(format!("{count} messages, {octets} octets"));
@@ -577,10 +461,6 @@ impl<S: Service> Machine for Server<S> {
     }
 }
 
-fn refusal(text: &str) -> Reaction {
-    Reaction::Refuse(text.to_owned())
-}
-
 /// Reads from `content` until `wire` holds a good portion. Returns what is left to send.
 fn send_text_portion<C: Content>(
     mut content: C,
@@ -604,58 +484,4 @@ fn send_text_portion<C: Content>(
         }
     }
     Ok(Some(Sending::Text { content, stuffer, cut }))
-}
-
-impl Maildrop {
-    /// The message of this number with its mark, which is not set.
-    fn unmarked(&mut self, id: u32) -> Result<&mut (Mail, bool), Reaction> {
-        let at = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
-        match at.and_then(|at| self.0.get_mut(at)) {
-            Some((_, true)) => Err(refusal("that message is marked as deleted")),
-            Some(unmarked) => Ok(unmarked),
-            None => Err(refusal("no such message")),
-        }
-    }
-
-    fn unmark(&mut self) {
-        for (_, mark) in &mut self.0 {
-            *mark = false;
-        }
-    }
-
-    /// The numbers of the messages that are marked.
-    fn marked(&self) -> Vec<u32> {
-        (1..).zip(&self.0).filter_map(|(id, (_, mark))| mark.then_some(id)).collect()
-    }
-
-    /// Count and octets of the messages that are not marked.
-    fn total(&self) -> (usize, u64) {
-        let left = self.0.iter().filter(|(_, mark)| !mark);
-        left.fold((0, 0), |(count, octets), (mail, _)| (count + 1, mail.octets.saturating_add(octets)))
-    }
-
-    /// Writes a portion of a listing, from the message at `at` on. Returns where to go on, unless that was the end.
-    fn list_portion(&self, column: Column, mut at: usize, wire: &mut Vec<u8>) -> Option<usize> {
-        while wire.len() < CHUNK_OCTETS {
-            let Some((mail, mark)) = self.0.get(at) else {
-                wire.extend_from_slice(b".\r\n");
-                return None;
-            };
-            at += 1;
-            if !mark {
-                wire.extend_from_slice(column.entry(at, mail).as_bytes());
-                wire.extend_from_slice(b"\r\n");
-            }
-        }
-        Some(at)
-    }
-}
-
-impl Column {
-    fn entry(self, id: impl std::fmt::Display, mail: &Mail) -> String {
-        match self {
-            Self::Octets => format!("{id} {}", mail.octets),
-            Self::Unique => format!("{id} {}", mail.unique),
-        }
-    }
 }
