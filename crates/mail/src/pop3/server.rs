@@ -6,7 +6,8 @@
 //!
 //! Memory: what came and is not obeyed, with a bound, the numbers of the messages, and two portions of what is being sent.
 //!
-//! Deliberately not here: what a service has to do (`service`); listings (`maildrop`); accounts, locks and storage; the words of SASL ([`crate::sasl`]).
+//! Deliberately not here: what a service has to do (`service`); listings (`maildrop`); accounts, locks and storage; the
+//! words of SASL ([`crate::sasl`]).
 
 mod maildrop;
 mod service;
