@@ -393,11 +393,13 @@ impl Modem {
 
     fn typed(&mut self, mut octets: &[u8], now: Instant) {
         while let Some((&octet, rest)) = octets.split_first() {
-            octets = if self.is_transferring() {
-                self.typed_transfer(octets, now)
-            } else {
-                self.typed_octet(octet, now);
-                rest
+            octets = match self.activity {
+                Activity::Text(..) => self.typed_text(octets, now),
+                Activity::Transfer(..) => self.typed_transfer(octets, now),
+                Activity::Off | Activity::Ready | Activity::Waiting(..) => {
+                    self.typed_octet(octet, now);
+                    rest
+                }
             };
             self.step_session(now);
             self.show_urcs(now);
@@ -411,7 +413,7 @@ impl Modem {
                 let edit =
                     self.terminal.editor.push(octet, self.terminal.registers, self.settings.line_octets_max);
                 if edit != Edit::Ignored {
-                    self.terminal.echo(octet);
+                    self.terminal.echo(&[octet]);
                 }
                 match edit {
                     Edit::Ignored | Edit::Taken => {}
@@ -436,15 +438,14 @@ impl Modem {
                     }
                 }
             }
-            Activity::Text(..) => self.typed_text(octet, now),
             Activity::Waiting(job, _) => {
                 let stop = job.stop();
                 if let Some(line) = self.type_ahead.push(octet, self.terminal.registers.line_end, stop) {
                     self.stop_pending(&line, now);
                 }
             }
-            // Takes what is typed in portions.
-            Activity::Transfer(..) => {}
+            // They take what is typed in portions.
+            Activity::Text(..) | Activity::Transfer(..) => {}
         }
     }
 
@@ -516,31 +517,40 @@ impl Modem {
         }
     }
 
-    /// An octet of a text (commands.md §2, +SMTPBODY).
-    fn typed_text(&mut self, octet: u8, now: Instant) {
+    /// Octets of a text (commands.md §2, +SMTPBODY): those up to the first that is more than a letter of it at once, or
+    /// that one. Returns the rest.
+    fn typed_text<'a>(&mut self, octets: &'a [u8], now: Instant) -> &'a [u8] {
         const CTRL_Z: u8 = 0x1a;
         const ESC: u8 = 0x1b;
-        if self.terminal.editor.is_second_half_of_line_end(octet) {
-            return;
-        }
+        const DELETE: u8 = 0x7f;
         let backspace = self.terminal.registers.backspace;
-        let Activity::Text(entry, _) = &mut self.activity else { return };
-        let entered = match octet {
+        let (Activity::Text(entry, _), Some((&first, rest))) = (&mut self.activity, octets.split_first())
+        else {
+            return octets;
+        };
+        if self.terminal.editor.is_second_half_of_line_end(first) {
+            return rest;
+        }
+        let entered = match first {
             CTRL_Z if entry.too_long => Entered::TooLong,
             CTRL_Z => Entered::Text(std::mem::take(&mut entry.text)),
             ESC => Entered::Cancelled,
+            _ if first == DELETE || first == backspace => {
+                entry.text.pop();
+                self.terminal.echo(&[first]);
+                return rest;
+            }
             _ => {
-                match octet {
-                    _ if entry.too_long => {}
-                    0x7f => drop(entry.text.pop()),
-                    _ if octet == backspace => drop(entry.text.pop()),
-                    _ if entry.text.len() == entry.octets_max => entry.spoil(),
-                    _ => entry.text.push(octet),
-                }
-                return self.terminal.echo(octet);
+                let is_more = |octet: &u8| matches!(*octet, CTRL_Z | ESC | DELETE) || *octet == backspace;
+                let letters = octets.iter().position(is_more).unwrap_or(octets.len());
+                let (letters, rest) = octets.split_at_checked(letters).unwrap_or((octets, &[]));
+                entry.push(letters);
+                self.terminal.echo(letters);
+                return rest;
             }
         };
         self.end_text(entered, now);
+        rest
     }
 
     fn end_text(&mut self, entered: Entered, now: Instant) {
@@ -606,9 +616,7 @@ impl Modem {
         self.activity = Activity::Ready;
         self.finish(Code::Error);
         self.trace(|| Traced::Typed(masked(line.trim_ascii())));
-        for &octet in line {
-            self.terminal.echo(octet);
-        }
+        self.terminal.echo(line);
         self.terminal.finish(Code::Ok);
         self.take_up_type_ahead(now);
         self.terminal.editor.line_ended_with(line.last().copied());
@@ -703,6 +711,15 @@ impl Job {
 }
 
 impl TextEntry {
+    /// Takes letters, unless it is too long by them, or was before.
+    fn push(&mut self, letters: &[u8]) {
+        if self.too_long || letters.len() > self.octets_max.saturating_sub(self.text.len()) {
+            self.spoil();
+        } else {
+            self.text.extend_from_slice(letters);
+        }
+    }
+
     /// Makes what has been typed void, and what is still to come.
     fn spoil(&mut self) {
         self.too_long = true;

@@ -107,10 +107,10 @@ impl Terminal {
         self.traced.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Shows a typed octet, if echo is on.
-    pub(crate) fn echo(&mut self, octet: u8) {
+    /// Shows typed octets, if echo is on.
+    pub(crate) fn echo(&mut self, octets: &[u8]) {
         if self.echo {
-            self.shown.push(octet);
+            self.shown.extend(octets);
         }
     }
 

@@ -90,10 +90,6 @@ impl Modem {
         self.take_up_type_ahead(now);
     }
 
-    pub(super) const fn is_transferring(&self) -> bool {
-        matches!(self.activity, Activity::Transfer(..))
-    }
-
     /// Takes what of the octets is the transfer's, and returns the rest.
     pub(super) fn typed_transfer<'a>(&mut self, octets: &'a [u8], now: Instant) -> &'a [u8] {
         let (Activity::Transfer(transfer, _), Some((&first, rest))) =
