@@ -338,7 +338,7 @@ impl Driver {
         let Some(at) = self.lines.iter().position(|(id, _)| *id == link) else { return };
         if let (_, Line::Standing(mut standing)) = self.lines.swap_remove(at) {
             // Now, if it can be: the program may end before the task has had its turn.
-            standing.send_now();
+            standing.send_last();
             tokio::spawn(standing.close());
         }
     }

@@ -11,6 +11,7 @@ use crate::limits::{
 use crate::tls::{Handshake, ServerTls, Tls};
 use mail::machine::{ChannelBinding, Input, Instant, Machine, Output};
 use modem::modem::{Obstacle, ObstacleKind};
+use socket2::SockRef;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -24,11 +25,18 @@ use zeroize::Zeroize as _;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Has the machine forget, when the stream is dropped, what it has taken and not yet sent.
     fn forget_unsent(&self) {}
+
+    /// Has the last words go out together with the stream's end, which must follow at once.
+    fn hold_last(&self) {}
 }
 
 impl<S: Stream + ?Sized> Stream for Box<S> {
     fn forget_unsent(&self) {
         (**self).forget_unsent();
+    }
+
+    fn hold_last(&self) {
+        (**self).hold_last();
     }
 }
 
@@ -38,6 +46,12 @@ impl Stream for TcpStream {
     fn forget_unsent(&self) {
         if let Err(error) = self.set_zero_linger() {
             tracing::warn!(%error, "what was stopped may yet be sent");
+        }
+    }
+
+    fn hold_last(&self) {
+        if let Err(error) = SockRef::from(self).set_tcp_cork(true) {
+            tracing::debug!(%error, "the end of a connection takes a segment of its own");
         }
     }
 }
@@ -174,9 +188,13 @@ impl Link {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    /// Sends what the network takes without waiting. What it does not take, or why, is seen when the link is used next.
-    pub fn send_now(&mut self) {
-        let _ = self.poll_send(&mut Context::from_waker(Waker::noop()));
+    /// Sends what the network takes without waiting, before [`Self::close`], or before it is dropped. What it does not take,
+    /// or why, is seen when the link is closed.
+    pub fn send_last(&mut self) {
+        if self.unsent.0.len() > self.sent {
+            self.stream.hold_last();
+            let _ = self.poll_send(&mut Context::from_waker(Waker::noop()));
+        }
     }
 
     /// Ends the link at once; what is not sent yet never is.
@@ -188,6 +206,7 @@ impl Link {
     /// while: a socket closed with octets unread would take back what was sent last.
     pub async fn close(mut self) {
         let linger = async {
+            self.send_last();
             let unsent = self.unsent.0.get(self.sent..).unwrap_or_default();
             self.stream.write_all(unsent).await?;
             self.stream.shutdown().await?;

@@ -122,6 +122,10 @@ impl<S: Stream> Stream for TlsStream<S> {
     fn forget_unsent(&self) {
         self.get_ref().0.forget_unsent();
     }
+
+    fn hold_last(&self) {
+        self.get_ref().0.hold_last();
+    }
 }
 
 const fn obstacle(words: String) -> Obstacle {

@@ -15,9 +15,10 @@ use note::{PICTURES, SESSION, assert_mail_is_there, only_file};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
 fn mailmodem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailmodem"));
@@ -461,6 +462,43 @@ fn the_sandbox_on_a_socket_takes_mail_from_a_modem_on_the_real_network() {
     let octets = fs::read(only_file(&directory.path().join("mail/c@d/new"))).unwrap();
     let message = MessageParser::default().parse(&octets).unwrap();
     assert!(message.attachment(0).unwrap().contents() == PICTURES[0].1);
+}
+
+#[test]
+fn a_server_hears_quit_though_the_program_ends_with_the_mail() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut to = listener.accept().unwrap().0;
+        let (mut from, mut heard) = (BufReader::new(to.try_clone().unwrap()), String::new());
+        to.write_all(b"220 smtp.example.com ESMTP\r\n").unwrap();
+        let mut is_message = false;
+        loop {
+            heard.clear();
+            assert!(from.read_line(&mut heard).unwrap() > 0, "it left without QUIT");
+            is_message &= heard != ".\r\n";
+            match heard.as_str() {
+                _ if is_message => {}
+                "QUIT\r\n" => return to.write_all(b"221 bye\r\n").unwrap(),
+                "DATA\r\n" => {
+                    is_message = true;
+                    to.write_all(b"354 go on\r\n").unwrap();
+                }
+                _ => to.write_all(b"250 ok\r\n").unwrap(),
+            }
+        }
+    });
+    let typed = format!(
+        "ATE0\rAT+SMTPSRV=\"127.0.0.1\",{port};+SMTPFROM=\"a@b\";+SMTPRCPT=0,0,\"c@d\"\r\
+         AT+SMTPBODY=\"hello\"\rAT+SMTPSEND\r"
+    );
+    let arguments = ["console", "--network", "real", "--dir", directory.path().to_str().unwrap()];
+    let mut child = mailmodem(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stdout).ends_with("\r\n+SMTP: SUCCESS\r\n"), "{}", text(&output.stdout));
+    server.join().unwrap();
 }
 
 #[test]
