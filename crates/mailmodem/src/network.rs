@@ -13,6 +13,7 @@ use modem::route::{Call, Route};
 use sandbox::provider::{Connection, Provider, Service};
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::net::TcpStream;
@@ -183,9 +184,8 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
             .token()
             .await
             .map_err(|error| Obstacle { kind: ObstacleKind::LogIn, words: error.to_string() })?;
-        let stream = dial_tcp(server, port).await?;
-        let is_on_this_machine =
-            stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+        let (stream, address) = dial_tcp(server, port).await?;
+        let is_on_this_machine = address.ip().to_canonical().is_loopback();
         let route = upstream.route(mode, is_on_this_machine, token.as_ref()).map_err(unreachable)?;
         Ok(match (mode, tls) {
             (TlsMode::Implicit, Some(tls)) => {
@@ -205,28 +205,29 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
     })
 }
 
-async fn dial_tcp(server: &str, port: u16) -> Result<TcpStream, Obstacle> {
+/// Returns the address that answered, too.
+async fn dial_tcp(server: &str, port: u16) -> Result<(TcpStream, SocketAddr), Obstacle> {
     let failed = |error: io::Error| unreachable(error.to_string());
     let addresses: Vec<_> = tokio::net::lookup_host((server, port))
         .await
         .map_err(|error| unreachable(format!("the name is not resolved: {error}")))?
         .collect();
     let mut stream = Err(unreachable("the name has no address".to_owned()));
-    for (at, address) in addresses.iter().enumerate() {
+    for (at, &address) in addresses.iter().enumerate() {
         // An address that leads nowhere must not keep the others from being tried, as a dead IPv6 does.
         let wait = if at + 1 < addresses.len() { ADDRESS_WAIT } else { IDLE_MAX };
         stream = match tokio::time::timeout(wait, TcpStream::connect(address)).await {
-            Ok(connected) => connected.map_err(failed),
+            Ok(connected) => connected.map(|stream| (stream, address)).map_err(failed),
             Err(_) => Err(unreachable(format!("{address} did not answer within {} s", wait.as_secs()))),
         };
         if stream.is_ok() {
             break;
         }
     }
-    let stream = stream?;
+    let (stream, address) = stream?;
     // The last segment of a message must not wait for an acknowledgement that the peer delays.
     stream.set_nodelay(true).map_err(failed)?;
-    Ok(stream)
+    Ok((stream, address))
 }
 
 const fn unreachable(words: String) -> Obstacle {

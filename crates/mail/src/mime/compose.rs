@@ -8,7 +8,7 @@ use super::header::{HeaderWriter, Mailbox};
 use crate::limits::{CHUNK_OCTETS, TEXT_LINE_OCTETS_MAX};
 use crate::smtp::client::{Prepared, Submission, Unreadable};
 use base64_simd::{AsOut as _, STANDARD};
-use memchr::memmem;
+use memchr::{memchr2, memmem};
 use std::collections::VecDeque;
 
 /// Octets of a file in one line of base64, and the line they make with its CRLF (RFC 2045 §6.8).
@@ -270,17 +270,16 @@ impl TransferEncoding {
 /// CR, LF and CRLF are line ends, whatever a host types; written CRLF, the last line's too.
 fn canonical(text: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(text.len() + text.len() / 16 + 2);
-    let mut before = b'\n';
-    for &octet in text {
-        match octet {
-            b'\n' if before == b'\r' => {}
-            b'\r' | b'\n' => lines.extend_from_slice(b"\r\n"),
-            octet => lines.push(octet),
-        }
-        before = octet;
-    }
-    if !matches!(before, b'\r' | b'\n') {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+        let (line, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        lines.extend_from_slice(line);
         lines.extend_from_slice(b"\r\n");
+        rest = match behind {
+            [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+            [] => &[],
+        };
     }
     lines
 }

@@ -10,6 +10,7 @@ use modem::modem::Expects;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::task::ready;
@@ -256,8 +257,9 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
 /// What is typed next, which may be a password; nothing at its end. Room for it is taken only when it is there.
 async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Secret> {
     poll_fn(|context| {
-        let mut buffer = [0; TYPED_OCTETS_MAX];
-        let mut buffer = ReadBuf::new(&mut buffer);
+        // It is asked for each time that something happens, and mostly in vain.
+        let mut buffer = [MaybeUninit::uninit(); TYPED_OCTETS_MAX];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
         ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
         let typed = Secret::new(buffer.filled());
         buffer.filled_mut().zeroize();
