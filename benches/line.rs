@@ -5,7 +5,11 @@
 //!
 //! The modem is the program, as a service with one line; the host writes and reads the terminal that it made. The wire is
 //! the host's own pace: no octet goes to the terminal, and none that came from it is looked at, before its time on the
-//! wire is over. What it came to goes to `benches/SCALE.md`.
+//! wire is over. The host wakes late from its rests, the later the busier the machine; that is no wire's doing nor the
+//! modem's. So each rest counts as it should have been, by the clock of the wire, and how late the host was is told beside
+//! it. Everything else counts as it was: from a written octet to a read one, with whatever the system takes in between.
+//! A file's throughput is told twice: by the clock, and by what the modem took of the processor, since a pseudo-terminal
+//! is carried by the system's own threads too. What it came to goes to `benches/SCALE.md`.
 //!
 //! Not here: how fast it must be. That depends on the machine.
 
@@ -68,8 +72,11 @@ fn main() {
     let file: Vec<u8> = (0..FILE_OCTETS).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect();
     host.write(format!("AT+CFTRANRX=\"C:/Picture/a.bin\",{FILE_OCTETS}\r").as_bytes());
     host.await_words(b">", 1);
+    let busy_s = processor_s(modem.id());
     let seconds = host.time(|host| host.write_and_await(&file, b"OK\r\n", 1));
-    let file_mb_per_s = number(FILE_OCTETS) / 1e6 / seconds;
+    let of_processor_s = processor_s(modem.id()) - busy_s;
+    let [file_mb_per_s, file_mb_per_processor_s] =
+        [seconds, of_processor_s].map(|seconds| number(FILE_OCTETS) / 1e6 / seconds);
     assert!(fs::read(home.path().join("drive-c/Picture/a.bin")).unwrap() == file, "the file is another one");
 
     let [setters, file] = on_the_wire(&mut host, file.get(..WIRE_FILE_OCTETS).unwrap());
@@ -78,41 +85,56 @@ fn main() {
     modem.kill().unwrap();
     modem.wait().unwrap();
 
-    let row = |what: &str, [took_s, wire_s]: [f64; 2]| {
-        format!("| {what} | {wire_s:.3} | {took_s:.3} | {:.3} × |", took_s / wire_s)
+    let row = |what: &str, [took_s, late_s, wire_s]: [f64; 3]| {
+        let took_s = took_s - late_s;
+        format!("| {what} | {wire_s:.3} | {took_s:.3} | {:.3} × | {late_s:.3} |", took_s / wire_s)
     };
     let text = format!(
         "By `cargo bench -p benches --bench line`, through a pseudo-terminal at full speed: {setters_per_s:.0} setters a \
          second; an answer after {median_us:.1} µs (median; 99 of 100 under {most_us:.1} µs); a file in at \
-         {file_mb_per_s:.0} MB a second.\n\nOn a wire of 115,200 baud:\n\n\
-         | | the wire's own time s | took s | |\n|---|---:|---:|---:|\n{}\n{}",
+         {file_mb_per_s:.0} MB a second, and {file_mb_per_processor_s:.0} MB for each second that the modem took of a \
+         processor.\n\nOn a wire of 115,200 baud:\n\n\
+         | | the wire's own time s | took s | | and the host was late by s |\n|---|---:|---:|---:|---:|\n{}\n{}",
         row(&format!("{WIRE_SETTERS} setters, each answered before the next"), setters),
         row(&format!("a file of {WIRE_FILE_OCTETS} octets in"), file)
     );
     write_part("The line itself", &text).unwrap();
 }
 
-/// What setters take and what a file takes, each with what the wire takes for the octets alone; in seconds.
-fn on_the_wire(host: &mut Host, file: &[u8]) -> [[f64; 2]; 2] {
+/// What setters take and what a file takes, in seconds: all of it, how late the host was in that, and what the wire takes
+/// for the octets alone.
+fn on_the_wire(host: &mut Host, file: &[u8]) -> [[f64; 3]; 2] {
     let setters: Vec<String> =
         (0..WIRE_SETTERS).map(|number| format!("AT+SMTPSUB=\"{number:03}\"\r")).collect();
     let octets: usize = setters.iter().map(|setter| setter.len() + ANSWER.len()).sum();
+    let mut late = Duration::ZERO;
     let took_s = host.time(|host| {
         for setter in &setters {
-            host.write_paced(setter.as_bytes());
-            host.read_paced(ANSWER);
+            late += host.write_paced(setter.as_bytes());
+            late += host.read_paced(ANSWER);
         }
     });
-    let setters = [took_s, number(octets) / WIRE_OCTETS_PER_S];
+    let setters = [took_s, late.as_secs_f64(), number(octets) / WIRE_OCTETS_PER_S];
 
     let command = format!("AT+CFTRANRX=\"C:/Picture/b.bin\",{}\r", file.len());
     host.write(command.as_bytes());
     host.await_words(b">", 1);
     let took_s = host.time(|host| {
-        host.write_paced(file);
-        host.read_paced(ANSWER);
+        late = host.write_paced(file);
+        late += host.read_paced(ANSWER);
     });
-    [setters, [took_s, number(file.len() + ANSWER.len()) / WIRE_OCTETS_PER_S]]
+    [setters, [took_s, late.as_secs_f64(), number(file.len() + ANSWER.len()) / WIRE_OCTETS_PER_S]]
+}
+
+/// What a process's threads took of the processor so far.
+fn processor_s(process: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads
+        .map(|thread| {
+            let times = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+            times.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+        })
+        .sum()
 }
 
 fn number(count: usize) -> f64 {
@@ -164,24 +186,26 @@ impl Host {
         });
     }
 
-    /// Writes as a wire gives it on.
-    fn write_paced(&mut self, octets: &[u8]) {
-        let (start, mut sent) = (Instant::now(), 0);
+    /// Writes as a wire gives it on. Returns how late the last of it was by the host's resting.
+    fn write_paced(&mut self, octets: &[u8]) -> Duration {
+        let (start, mut sent, mut late) = (Instant::now(), 0, Duration::ZERO);
         for portion in octets.chunks(WIRE_PORTION_OCTETS) {
             sent += portion.len();
-            rest_until(start, sent);
+            late = rest_until(start, sent, late);
             self.write(portion);
         }
+        late
     }
 
-    /// Reads these words, and nothing else, as a wire gives them on: from the first of them.
-    fn read_paced(&mut self, words: &[u8]) {
+    /// Reads these words, and nothing else, as a wire gives them on: from the first of them. Returns how late the host was by resting.
+    fn read_paced(&mut self, words: &[u8]) -> Duration {
         let mut shown = vec![0; words.len()];
         self.0.read_exact(shown.get_mut(..1).unwrap()).unwrap();
         let start = Instant::now();
         self.0.read_exact(shown.get_mut(1..).unwrap()).unwrap();
-        rest_until(start, words.len());
+        let late = rest_until(start, words.len(), Duration::ZERO);
         assert_eq!(String::from_utf8_lossy(&shown), String::from_utf8_lossy(words));
+        late
     }
 
     /// How many seconds it took.
@@ -192,11 +216,18 @@ impl Host {
     }
 }
 
-/// Rests until so many octets have had their time on the wire; the last of it awake, for the system wakes late.
-fn rest_until(start: Instant, octets: usize) {
+/// Rests until so many octets have had their time on the wire; the last of it awake, for the system wakes late. Returns
+/// how late it was even so. Whoever comes when that time is over does not rest: of what it is late then, no more is by
+/// resting than it was `late` before.
+fn rest_until(start: Instant, octets: usize, late: Duration) -> Duration {
     let wire = Duration::from_secs_f64(number(octets) / WIRE_OCTETS_PER_S);
-    thread::sleep(wire.saturating_sub(start.elapsed()).saturating_sub(AWAKE));
+    let now = start.elapsed();
+    if now >= wire {
+        return late.min(now - wire);
+    }
+    thread::sleep((wire - now).saturating_sub(AWAKE));
     while start.elapsed() < wire {
         hint::spin_loop();
     }
+    start.elapsed().saturating_sub(wire)
 }
