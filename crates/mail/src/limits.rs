@@ -127,13 +127,9 @@ pub const PREAMBLE_OCTETS_MAX: usize = 16 * 1024;
 /// Longest HTML text that becomes readable text, its transfer encoding undone; a longer one is an attachment.
 pub const HTML_OCTETS_MAX: usize = 128 * 1024;
 
-/// Most tags of such a text, ends included; one with more is an attachment. Cells, quotations and lists that were made to
-/// be slow grow with their square, or with the depth they are at: with so many, the slowest that was found takes under
-/// two tenths of a second. A mail of 128 KB that is meant to be read has a quarter of them.
-pub const HTML_TAGS_MAX: usize = 10_000;
-
-/// Most HTML elements inside one another in a text that becomes readable text (the work grows with it).
-pub const HTML_NESTING_MAX: usize = 100;
+/// Most quotations and lists inside one another that indent the lines of a text that was HTML: a line has no more before it
+/// than a third of its columns.
+pub const HTML_INDENTS_MAX: usize = 6;
 
 /// Longest line of white space that quoted-printable decoding takes for padding (RFC 2045 §6.7 rule 3).
 pub const PADDING_OCTETS_MAX: usize = 998;

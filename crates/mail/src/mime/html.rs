@@ -1,34 +1,33 @@
 //! HTML to text that can be read.
 //!
-//! Not here: whether a mail's HTML is its text.
+//! Not here: whether a mail's HTML is its text; what is a tag and what a character of HTML's, which is the tokenizer's;
+//! lines, which are in [`page`].
 
-use crate::limits::{HTML_NESTING_MAX, HTML_TAGS_MAX};
-use memchr::{memchr, memmem};
+mod page;
 
-/// Columns the text is wrapped at.
-const COLUMNS: usize = 78;
+use html5gum::{HtmlString, StartTag, Token, Tokenizer, naive_next_state};
+use memchr::memmem;
+use page::Page;
 
-/// Elements that end by themselves (HTML §13.1.2.4) or have no content (§13.1.2): open ones do not pile up.
-const SELF_ENDING: [&str; 27] = [
-    "area", "base", "br", "col", "colgroup", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta",
-    "optgroup", "option", "p", "param", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track",
-    "wbr",
-];
-
-/// The text of an HTML document. `None` when it cannot be made in reasonable time: the work of reading HTML grows
-/// with the square of how deep its elements nest, and each of them may indent every line; tables grow with the square of
-/// their cells.
-pub(super) fn to_text(html: &str) -> Option<String> {
-    let Outline { tags, nesting } = outline(html);
-    if tags > HTML_TAGS_MAX || nesting > HTML_NESTING_MAX {
-        return None;
+/// The text of an HTML document. The time is in proportion to its length, whatever it says.
+pub(super) fn to_text(html: &str) -> String {
+    let mut tokens = Tokenizer::new(html);
+    let mut reading = Reading::default();
+    while let Some(Ok(token)) = tokens.next() {
+        if let Token::StartTag(tag) = &token
+            && !is_shown_without_scripts(&tag.name)
+            && let Some(state) = naive_next_state(&tag.name)
+        {
+            tokens.set_state(state);
+        }
+        reading.take(token);
     }
-    let html = without_row_spans(html);
-    html2text::config::plain()
-        .no_table_borders()
-        .allow_width_overflow()
-        .string_from_read(html.as_bytes(), COLUMNS)
-        .ok()
+    reading.end()
+}
+
+/// Whether its content is there for a reader who does not run scripts: a tokenizer has to be told.
+fn is_shown_without_scripts(name: &[u8]) -> bool {
+    name == b"noscript"
 }
 
 /// The charset a document says it is in, for those whose part says none (HTML §13.2.3.2 looks as far too).
@@ -43,68 +42,227 @@ pub(super) fn charset(html: &[u8]) -> Option<String> {
     String::from_utf8(label).ok().filter(|label| !label.starts_with("utf-16"))
 }
 
-/// Cells that span rows cost the square of the rows, and say nothing in a text.
-fn without_row_spans(html: &str) -> String {
-    let lower = html.to_ascii_lowercase();
-    let mut without = String::with_capacity(html.len());
-    let mut from = 0;
-    for (at, name) in lower.match_indices("rowspan") {
-        let after = at + name.len();
-        if html.get(after..).unwrap_or_default().trim_start().starts_with('=') {
-            without.push_str(html.get(from..at).unwrap_or_default());
-            without.push('x');
-            from = after;
-        }
-    }
-    without.push_str(html.get(from..).unwrap_or_default());
-    without
+/// Where in a document the reading is.
+#[derive(Default)]
+struct Reading {
+    page: Page,
+    /// The element whose content nobody sees.
+    hidden: Option<HtmlString>,
+    /// The marks of words that look different, each of which has begun.
+    marks: Vec<&'static str>,
+    /// Where the link leads that has no word yet: with none it is not shown.
+    link: Option<String>,
+    /// Whether one with words is open, and where all of those lead.
+    is_in_link: bool,
+    links: Vec<String>,
 }
 
-/// What the work of reading a document grows with.
-#[derive(Debug, PartialEq, Eq)]
-struct Outline {
-    /// How many tags it has, or more.
-    tags: usize,
-    /// How many elements are inside one another, or more: an end tag counts only where it ends the element opened last.
-    nesting: usize,
-}
-
-fn outline(html: &str) -> Outline {
-    let mut open: Vec<&str> = Vec::new();
-    let (mut tags, mut nesting) = (0, 0);
-    let mut rest = html;
-    while let Some(at) = memchr(b'<', rest.as_bytes()) {
-        rest = rest.get(at + 1..).unwrap_or_default();
-        let (is_end, tag) = rest.strip_prefix('/').map_or((false, rest), |tag| (true, tag));
-        let name_end = tag.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tag.len());
-        let name = tag.get(..name_end).unwrap_or_default();
-        tags += usize::from(!name.is_empty());
-        if name.is_empty() || SELF_ENDING.iter().any(|other| name.eq_ignore_ascii_case(other)) {
-            continue;
-        }
-        if !is_end {
-            open.push(name);
-            nesting = nesting.max(open.len());
-        } else if open.last().is_some_and(|last| name.eq_ignore_ascii_case(last)) {
-            open.pop();
+impl Reading {
+    fn take(&mut self, token: Token) {
+        match token {
+            Token::EndTag(tag) if self.hidden.as_ref() == Some(&tag.name) => self.hidden = None,
+            _ if self.hidden.is_some() => {}
+            Token::StartTag(tag) => self.start(tag),
+            Token::EndTag(tag) => self.end_of(&tag.name),
+            Token::String(text) => self.write(&String::from_utf8_lossy(&text)),
+            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
         }
     }
-    Outline { tags, nesting }
+
+    fn start(&mut self, tag: StartTag<()>) {
+        let name: &[u8] = &tag.name;
+        self.space(name);
+        match name {
+            b"script" | b"style" | b"title" | b"template" | b"iframe" | b"noembed" => {
+                self.hidden = Some(tag.name);
+            }
+            b"br" => self.page.next_line(),
+            b"hr" => {
+                self.page.write("--------------------");
+                self.page.end_paragraph();
+            }
+            b"h1" => self.page.write("# "),
+            b"h2" => self.page.write("## "),
+            b"h3" => self.page.write("### "),
+            b"h4" => self.page.write("#### "),
+            b"h5" => self.page.write("##### "),
+            b"h6" => self.page.write("###### "),
+            b"sup" => self.page.write("^"),
+            b"td" | b"th" => self.page.next_cell(),
+            b"li" => self.page.begin_item(),
+            b"ul" => self.page.begin_list(None),
+            b"ol" => {
+                let first = attribute(&tag, b"start").and_then(|start| start.trim().parse().ok());
+                self.page.begin_list(Some(first.unwrap_or(1)));
+            }
+            b"blockquote" => self.page.begin_quote(),
+            b"pre" | b"xmp" => self.page.begin_verbatim(),
+            b"img" => {
+                if let Some(words) = attribute(&tag, b"alt") {
+                    self.write(&format!("[{words}]"));
+                }
+            }
+            b"a" => {
+                self.end_link();
+                self.link = attribute(&tag, b"href");
+            }
+            _ => {
+                if let Some(mark) = mark(name)
+                    && !self.marks.contains(&mark)
+                {
+                    self.marks.push(mark);
+                    self.write(mark);
+                }
+            }
+        }
+    }
+
+    fn end_of(&mut self, name: &[u8]) {
+        match name {
+            b"a" => self.end_link(),
+            b"blockquote" => self.page.end_quote(),
+            b"pre" | b"xmp" => self.page.end_verbatim(),
+            b"ul" | b"ol" => self.page.end_list(),
+            _ => {
+                if let Some(at) = self.marks.iter().position(|begun| Some(*begun) == mark(name)) {
+                    self.page.write(self.marks.remove(at));
+                }
+            }
+        }
+        self.space(name);
+    }
+
+    /// The room that an element has above it and below.
+    fn space(&mut self, name: &[u8]) {
+        match name {
+            b"ul" | b"ol" if self.page.is_in_list() => self.page.end_line(),
+            b"blockquote" | b"dl" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"hr" | b"ol" | b"p"
+            | b"pre" | b"table" | b"ul" | b"xmp" => self.page.end_paragraph(),
+            b"address" | b"article" | b"aside" | b"body" | b"caption" | b"center" | b"dd" | b"details"
+            | b"dir" | b"div" | b"dt" | b"fieldset" | b"figcaption" | b"figure" | b"footer" | b"form"
+            | b"header" | b"legend" | b"li" | b"main" | b"menu" | b"nav" | b"option" | b"section"
+            | b"summary" | b"tr" => self.page.end_line(),
+            _ => {}
+        }
+    }
+
+    /// Words, the first of which begin a link.
+    fn write(&mut self, text: &str) {
+        let words = text.trim_start();
+        if words.is_empty() {
+            return self.page.write(text);
+        }
+        let (space, words) = text.split_at(text.len() - words.len());
+        self.page.write(space);
+        if let Some(place) = self.link.take() {
+            self.links.push(place);
+            self.is_in_link = true;
+            self.page.write("[");
+        }
+        self.page.write(words);
+    }
+
+    fn end_link(&mut self) {
+        self.link = None;
+        if std::mem::take(&mut self.is_in_link) {
+            self.page.write(&format!("][{}]", self.links.len()));
+        }
+    }
+
+    /// The whole text, with the places that its links lead to below.
+    fn end(mut self) -> String {
+        self.end_link();
+        for mark in self.marks.iter().rev() {
+            self.page.write(mark);
+        }
+        self.page.end(&self.links)
+    }
+}
+
+/// What stands at both ends of words that look different.
+fn mark(name: &[u8]) -> Option<&'static str> {
+    match name {
+        b"b" | b"strong" => Some("**"),
+        b"code" => Some("`"),
+        b"del" | b"s" | b"strike" => Some("~~"),
+        b"em" => Some("*"),
+        _ => None,
+    }
+}
+
+/// An attribute that says something.
+fn attribute(tag: &StartTag<()>, name: &[u8]) -> Option<String> {
+    let value = String::from_utf8_lossy(tag.attributes.get(name)?).into_owned();
+    Some(value).filter(|value| !value.trim().is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{HTML_INDENTS_MAX, HTML_OCTETS_MAX};
 
     #[test]
     fn a_document_becomes_text() {
         let html = "<html><head><title>no</title><style>no</style></head><body><h1>Hi</h1><p>a&nbsp;&uuml;<br>b \
                     <a href=\"http://x.example/\">link</a><ul><li>one<li>two</ul><script>no</script>";
-        let text = to_text(html).unwrap();
+        let text = to_text(html);
         for word in ["Hi", "\u{a0}ü\nb", "* one", "* two", "http://x.example/"] {
             assert!(text.contains(word), "{word:?} in {text:?}");
         }
         assert!(!text.contains("no"), "{text:?}");
+    }
+
+    /// Each way of saying something, as a reader sees it.
+    #[test]
+    fn every_kind_of_element() {
+        for (html, text) in [
+            ("a<i>b</i>\n \t<u>c</u>", "ab c\n"),
+            ("<b>a</b> <em>b</em><s>c</s> <code>d</code> <strong>e</strong>", "**a** *b*~~c~~ `d` **e**\n"),
+            ("<b><strong>a</b></strong></em> b <em>c", "**a** b *c*\n"),
+            ("10<sup>2</sup>", "10^2\n"),
+            ("<ol start=9><li>a<br>b<li>c</ol>", "9. a\n   b\n10. c\n"),
+            ("<noscript><p>a</p></noscript>", "a\n"),
+            ("<p>a</p><p>b</p>", "a\n\nb\n"),
+            ("<div>a</div><div><div>b</div></div>c", "a\nb\nc\n"),
+            ("a<br>b<br/><br>c", "a\nb\n\nc\n"),
+            ("<p>a</p><br><p>b", "a\n\nb\n"),
+            ("<h2>a b</h2>c", "## a b\n\nc\n"),
+            ("a<hr>b", "a\n\n--------------------\n\nb\n"),
+            (
+                "<ul><li>a<li>b<ol><li>c</li><li>d<br>e</li></ol></ul>f",
+                "* a\n* b\n  1. c\n  2. d\n     e\n\nf\n",
+            ),
+            ("<ul><li></li><li>a</ul><li>b", "* a\n\n* b\n"),
+            ("a<blockquote>b<br>c<ul><li>d</ul></blockquote>e", "a\n\n> b\n> c\n>\n> * d\n\ne\n"),
+            ("<ul><li><blockquote>a</blockquote>b</ul>", "* > a\n\n  b\n"),
+            ("<table><tr><td>a<td>b<tr><th>c</th> <th>d</table>e", "a  b\nc  d\n\ne\n"),
+            ("<pre>\n a  b\n\n c</pre>d  e", " a  b\n\n c\n\nd e\n"),
+            ("<img alt='a b'><img><img alt=''>c", "[a b]c\n"),
+            ("<a href=x>a</a>, <a name=y>b</a>, <a href='z'>c", "[a][1], b, [c][2]\n\n[1]: x\n[2]: z\n"),
+            ("a<a href=x> <img></a><a href=y> <b>b</b>\n<img alt=c></a>", "a [**b** [c]][1]\n\n[1]: y\n"),
+            ("<a href='x\n y' href=z>a</a>", "[a][1]\n\n[1]: x y\n"),
+            ("&lt;&copy &#150;&#x20ac;&notit;&nonsense;", "<© –€¬it;&nonsense;\n"),
+            ("a < b && c > d", "a < b && c > d\n"),
+            ("<p title='a > b'>c<!-- d > -->f", "cf\n"),
+            (
+                "<style>a<b></style>c<script>if (a<b) '<p>'</script>d<script></x></script><template><p>e</template>",
+                "cd\n",
+            ),
+            ("<textarea><p>b</textarea>", "<p>b\n"),
+            ("</ul></blockquote></a></pre></p>a", "a\n"),
+            ("", ""),
+        ] {
+            assert_eq!(to_text(html), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn lines_are_wrapped_between_words_and_between_wide_letters() {
+        let text = to_text(&format!("<blockquote>{}", "word ".repeat(40)));
+        assert_eq!(text.lines().map(str::len).collect::<Vec<_>>(), [76, 76, 51]);
+        assert!(text.lines().all(|line| line.starts_with("> word ")), "{text}");
+        let text = to_text(&format!("{}<p>{}", "漢".repeat(50), "x".repeat(100)));
+        assert_eq!(text.lines().map(|line| line.chars().count()).collect::<Vec<_>>(), [39, 11, 0, 100]);
     }
 
     #[test]
@@ -118,31 +276,45 @@ mod tests {
         assert_eq!(charset(b"<p>x"), None);
     }
 
+    /// What is deeper is not farther in, and ends where it ends.
     #[test]
-    fn row_spans_go_and_the_word_stays() {
-        assert_eq!(without_row_spans("<td RowSpan = \"2\">rowspan ü</td>"), "<td x = \"2\">rowspan ü</td>");
-        let text = to_text("<table><tr><td rowspan=2>a<td>b<tr><td>c</table>").unwrap();
-        assert!(text.contains('a') && text.contains('c'), "{text:?}");
+    fn indents_have_a_bound() {
+        let html = "<blockquote>".repeat(100) + "x" + &"</blockquote>".repeat(100) + "y";
+        assert_eq!(to_text(&html), "> ".repeat(HTML_INDENTS_MAX) + "x\n\ny\n");
     }
 
+    /// The longest documents that are made to be slow, or to become long: a text is no more than so many times as long.
     #[test]
-    fn tags_are_counted_and_more_than_the_bound_are_not_read() {
-        assert_eq!(outline("<b>a</b> < 1 <!-- --><br/><TD x>"), Outline { tags: 4, nesting: 1 });
-        for unit in ["<td>x", "<br>", "<blockquote></blockquote>"] {
-            let tags = unit.matches('<').count();
-            let fits = unit.repeat(HTML_TAGS_MAX / tags);
-            assert!(to_text(&fits).is_some(), "{unit}");
-            assert_eq!(to_text(&format!("{fits}<p>")), None, "{unit}");
+    fn no_document_becomes_much_longer() {
+        let deep = "<ol><li>".repeat(1_000);
+        for unit in [
+            "<td>",
+            "<br>",
+            "<hr>",
+            "<blockquote>",
+            "<ul><li>",
+            "<ol><li>x",
+            "<a href=x>",
+            "<div><p>x",
+            "</ul></blockquote>",
+            "<x y=z ",
+            "</",
+            "<!--",
+            "&",
+            "&am",
+            "&#1;",
+            "<pre>\n",
+            "<table><tr><td>",
+            "<style>",
+            "<h6>",
+            "漢",
+            "<br>x",
+        ] {
+            for before in ["", &deep, "<pre>", "<a b='"] {
+                let html = before.to_owned() + &unit.repeat((HTML_OCTETS_MAX - before.len()) / unit.len());
+                let text = to_text(&html);
+                assert!(text.len() <= 12 * HTML_OCTETS_MAX, "{} of {unit}", text.len());
+            }
         }
-    }
-
-    #[test]
-    fn nesting_is_counted_and_never_too_low() {
-        let nesting = |html: &str| outline(html).nesting;
-        assert_eq!(nesting("<b><i>x</i></b><b><br><p><p></b>"), 2);
-        assert_eq!(nesting("<ul><marquee></ul></marquee>".repeat(3).as_str()), 4);
-        assert_eq!(nesting("a < b <> </b> <!-- -->"), 0);
-        assert_eq!(to_text(&"<ul><li>".repeat(HTML_NESTING_MAX + 1)), None);
-        assert!(to_text(&format!("{}x", "<div>".repeat(HTML_NESTING_MAX))).is_some());
     }
 }
