@@ -4,6 +4,7 @@
 
 pub mod charset;
 pub mod compose;
+mod content_type;
 pub mod date;
 mod delimiter;
 pub mod encoded_word;
