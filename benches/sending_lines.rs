@@ -31,13 +31,15 @@ use scene::figures::{peak_kb, write_part};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io;
+use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// How many modems send at once, a mail each, and the size of what is attached.
 const ROWS: [(usize, u64); 4] = [(200, 100_000), (200, 1_000_000), (1_000, 100_000), (1_000, 1_000_000)];
@@ -64,7 +66,7 @@ fn main() {
         ));
     }
     let arrived = Arrived::default();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let listener = runtime.block_on(async { listen() }).unwrap();
     let port = listener.local_addr().unwrap().port();
     runtime.spawn(take_all(listener, Arc::clone(&arrived)));
 
@@ -160,6 +162,13 @@ async fn send(mut host: DuplexStream) {
     let mut shown = String::new();
     host.read_to_string(&mut shown).await.unwrap();
     assert_eq!(shown, "\r\n+SMTP: OK\r\n\r\nOK\r\n\r\n+SMTP: SUCCESS\r\n");
+}
+
+/// All modems may call before the first of them is answered: who finds no room waits for seconds until he calls again.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(2_048)
 }
 
 /// Serves whoever connects.

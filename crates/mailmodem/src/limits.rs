@@ -76,6 +76,10 @@ pub const DRIVE_OCTETS_MAX: u64 = 128 * 1024 * 1024;
 /// Most connections to `mailmodem sandbox` at once; more wait to be accepted.
 pub const SANDBOX_CONNECTIONS_MAX: usize = 1_000;
 
+/// How many may wait to be answered at each of its ports. Who finds no room there calls again after a second, and after ever
+/// longer.
+pub const SANDBOX_CALLERS_MAX: u32 = 1_000;
+
 /// How long `mailmodem sandbox` lets its connections go on when it is told to end.
 pub const SANDBOX_GRACE: Duration = Duration::from_secs(3);
 

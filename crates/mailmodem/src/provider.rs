@@ -4,7 +4,7 @@
 
 use crate::flags::SandboxFlags;
 use crate::home::Home;
-use crate::limits::{ACCEPT_REST, SANDBOX_CONNECTIONS_MAX, SANDBOX_GRACE};
+use crate::limits::{ACCEPT_REST, SANDBOX_CALLERS_MAX, SANDBOX_CONNECTIONS_MAX, SANDBOX_GRACE};
 use crate::link::serve_secured;
 use crate::tls::ServerTls;
 use anyhow::Context as _;
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -56,7 +56,7 @@ pub async fn run(flags: SandboxFlags) -> anyhow::Result<()> {
         ("POP3 under TLS", flags.pop3s, Service::Pop3, true),
     ] {
         if let Some(address) = address {
-            let listener = listen(address).await?;
+            let listener = listen(address)?;
             write!(io::stdout(), "{name} on {}, ", listener.local_addr()?)?;
             doors.push(Door { listener, service, is_implicit });
         }
@@ -101,9 +101,14 @@ struct Door {
     is_implicit: bool,
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
-    listener.with_context(|| {
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listening = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(SANDBOX_CALLERS_MAX)
+    };
+    listening().with_context(|| {
         format!("cannot listen on {address}; name another address, or port 0 for a free one")
     })
 }
