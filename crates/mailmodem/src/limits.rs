@@ -18,6 +18,9 @@ pub const UNSENT_OCTETS_MAX: usize = 256 * 1024;
 /// Longest line that may hold a password or a token on a connection: what RFC 4954 §4 has servers take, and more.
 pub const WIPED_OCTETS_MAX: usize = 16 * 1024;
 
+/// How much of a heap's end may be free before it goes back to the system.
+pub const HEAP_KEPT_OCTETS: usize = 512 * 1024;
+
 /// Size of what is on the way between modem and sandbox, each way.
 pub const DUPLEX_OCTETS_MAX: usize = 64 * 1024;
 
