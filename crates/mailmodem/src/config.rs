@@ -75,7 +75,11 @@ pub struct Card {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error("cannot read {}: {error}; mailmodem serve --port is one line without a config", file.display())]
+    #[error(
+        "cannot read {}: {error}; name a config that can be (packaging/mailmodem.example.toml is one to begin with), or have \
+         one line without any: mailmodem serve --port",
+        file.display()
+    )]
     Unreadable {
         /// Which.
         file: PathBuf,
@@ -163,7 +167,8 @@ impl Config {
             lines.insert(line.name.clone(), line);
         }
         if lines.is_empty() {
-            let words = "there is no line; a line begins with [[line]], and has a name and a port".to_owned();
+            let words =
+                "there is no line; a line begins with [[line]], and has name, port and upstream".to_owned();
             return Err(Mistake { at: 0..0, words });
         }
         let mut upstreams: Vec<Upstream> = Vec::new();
@@ -280,6 +285,8 @@ fn explain(message: &str) -> String {
     let what = if kind == "unknown field" { "key" } else { "word" };
     let likeness = |word: &&&str| strsim::jaro_winkler(unknown, word);
     let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    // What other programs call it, and no letter of it is like ours.
+    let nearest = known.iter().find(|word| unknown == "starttls" && **word == "required").or(nearest);
     let hint = nearest.map(|nearest| format!("; did you mean \"{nearest}\"?")).unwrap_or_default();
     format!("unknown {what} \"{unknown}\"{hint} Known here: {}", known.join(", "))
 }

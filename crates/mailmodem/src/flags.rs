@@ -112,7 +112,7 @@ pub struct ServeFlags {
     #[arg(long, value_name = "FILE", requires = "port")]
     pub trace: Option<PathBuf>,
     /// Lines as this file says, which is read again at SIGHUP [default: /etc/mailmodem/mailmodem.toml]
-    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "sandbox", "dir", "card", "trace"])]
     pub config: Option<PathBuf>,
 }
 
@@ -136,7 +136,7 @@ pub struct ExplainFlags {
     /// What is spoken [default: by the port]
     #[arg(long, value_enum)]
     pub protocol: Option<ProtocolFlag>,
-    /// The line it comes from [default: the first whose upstream is "direct"]
+    /// The line it comes from [default: the first by name of those whose upstream is "direct"]
     #[arg(long)]
     pub line: Option<String>,
     /// The mail's sender

@@ -169,7 +169,7 @@ fn open_drive(directory: &Path, case: NameCase, octets_max: u64) -> anyhow::Resu
         let problem = format!("cannot use {} as a drive", directory.display());
         match error.kind() {
             io::ErrorKind::ResourceBusy => {
-                anyhow!("{problem}: another mailmodem uses it; give this one its own with --dir")
+                anyhow!("{problem}: another mailmodem uses it; give this one its own: --dir, or dir or data_dir in its config")
             }
             _ => anyhow::Error::new(error)
                 .context(format!("{problem}: see to its permissions, or name another directory with --dir")),

@@ -212,6 +212,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                         if new.queue != config.queue {
                             tracing::warn!("how mail is queued changes with the next start only");
                         }
+                        tracing::info!(lines = new.lines.len(), "the config is read again");
                         lines.set_upstreams(new.upstreams);
                         lines.want(new.lines);
                     }

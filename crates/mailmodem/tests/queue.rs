@@ -509,7 +509,7 @@ fn orders_are_carried_out_when_no_service_runs() {
     let words = String::from_utf8(told.stderr).unwrap();
     assert!(!told.status.success() && words.contains("its fate is unknown now"), "{words}");
     assert_eq!(setting.listed()[0]["state"], "unknown");
-    assert_eq!(setting.told(&["retry", second]), format!("{second}: is tried as soon as its turn comes\n"));
+    assert_eq!(setting.told(&["retry", second]), format!("{second}: is tried when serve runs again\n"));
     assert_eq!(setting.listed()[0]["state"], "waiting");
     assert!(is_empty(&setting.queue().join("orders")));
     mx.is_open.store(true, Ordering::SeqCst);

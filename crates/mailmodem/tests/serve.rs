@@ -522,6 +522,7 @@ fn wrong_flags_and_configs_are_told_with_what_to_do() {
         (&["serve", "--port", "usb:1"][..], 2, "pty:PATH"),
         (&["serve", "--sandbox"], 2, "--port"),
         (&["serve", "--port", "stdio", "--config", file], 2, "cannot be used with"),
+        (&["serve", "--config", file, "--sandbox"], 2, "cannot be used with"),
         (&["serve", "--config", none.to_str().unwrap()], 1, "--port"),
         (&["check-config", none.to_str().unwrap()], 1, "none.toml"),
         (&["check-config", file], 0, "a: stdio, to the sandbox"),

@@ -82,8 +82,8 @@ pub(super) fn told_to_others(file: &Path, metadata: &Metadata) -> Option<String>
     let file = file.display();
     (metadata.permissions().mode() & OTHERS != 0).then(|| {
         format!(
-            "{file} holds a password, and every user of this machine may read it: chmod o= {file}, or have the password \
-             in a file of its own, by password_file or password_credential"
+            "{file} holds a password, and every user of this machine may read it: have the password in a \
+             credential of the service, by password_credential, or chmod o= {file}, if whoever runs mailmodem may read it then"
         )
     })
 }

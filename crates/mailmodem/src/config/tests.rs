@@ -208,6 +208,8 @@ fn an_upstream_that_cannot_be_meant_is_none() {
         ("ca_file = \"/nowhere/at/all\"", "/nowhere/at/all"),
         ("pins = [\"x\"]", "sha256//"),
         ("mechanism = \"NTLM\"", "no mechanism"),
+        ("tls = \"starttls\"", "did you mean \"required\"?"),
+        ("host = \"smtp.example.com:465\"", "port = 465"),
         ("hots = \"x\"", "did you mean \"host\"?"),
         ("match = { sever = \"x\" }", "did you mean \"server\"?"),
         ("name = \"v\"", "duplicate key"),

@@ -166,6 +166,11 @@ impl UpstreamTable {
                     .to_owned(),
             );
         }
+        if let Some((host, port)) = self.host.as_deref().and_then(|host| host.split_once(':'))
+            && port.bytes().all(|b| b.is_ascii_digit())
+        {
+            return Err(format!("the port is a key of its own: host = \"{host}\", port = {port}"));
+        }
         for address in self.from.iter().chain(self.recipients.iter().flatten()).chain(&self.more_recipients) {
             if let Err(error) = address.parse::<Address>() {
                 return Err(format!("\"{address}\" is no address: {error}"));

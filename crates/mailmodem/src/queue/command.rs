@@ -280,8 +280,10 @@ fn order(settings: Settings, wanted: Order, mails: &[Which]) -> anyhow::Result<V
     }
     let begun = Instant::now();
     let is_given = |(&id, &order): (&Id, &Order)| orders::is_given(&place, order, id);
+    let mut is_ours = false;
     while orders.iter().any(is_given) && begun.elapsed() < ORDER_WAIT {
-        if carry_out(&settings)? {
+        is_ours = carry_out(&settings)?;
+        if is_ours {
             break;
         }
         sleep(ORDER_CHECK);
@@ -297,12 +299,13 @@ fn order(settings: Settings, wanted: Order, mails: &[Which]) -> anyhow::Result<V
         }
         let (word, is_as_wanted) = match (order, state, is_given) {
             (Order::Remove, None, _) => ("removed", true),
-            (_, None, _) => ("sent, or removed, meanwhile", true),
+            (_, None, _) => ("no longer in the queue: sent, or removed", true),
             (_, Some(_), true) => {
                 ("ordered; it is carried out when the mail is not under way, or when serve runs again", false)
             }
             (Order::Remove, Some(_), false) => ("is still there", false),
             (_, Some(State::Sending), false) => ("is under way: its server's answer is waited for", true),
+            (_, Some(State::Waiting), false) if is_ours => ("is tried when serve runs again", true),
             (_, Some(State::Waiting), false) => ("is tried as soon as its turn comes", true),
             (_, Some(State::Unknown), false) => (
                 "is held: its fate is unknown now. See whether it arrived, and order again if it is to be sent",
