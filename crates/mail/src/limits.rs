@@ -128,8 +128,11 @@ pub const PREAMBLE_OCTETS_MAX: usize = 16 * 1024;
 pub const HTML_OCTETS_MAX: usize = 128 * 1024;
 
 /// Most quotations and lists inside one another that indent the lines of a text that was HTML: a line has no more before it
-/// than a third of its columns.
+/// than half of its columns.
 pub const HTML_INDENTS_MAX: usize = 6;
+
+/// Largest number that a list of such a text may begin with.
+pub const HTML_NUMBER_MAX: u32 = 999;
 
 /// Longest line of white space that quoted-printable decoding takes for padding (RFC 2045 §6.7 rule 3).
 pub const PADDING_OCTETS_MAX: usize = 998;

@@ -26,7 +26,8 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Has the machine forget, when the stream is dropped, what it has taken and not yet sent.
     fn forget_unsent(&self) {}
 
-    /// Has the last words go out together with the stream's end, which must follow at once.
+    /// Has the last words go out together with the stream's end, which must follow: without it they wait 200 ms (tcp(7),
+    /// `TCP_CORK`).
     fn hold_last(&self) {}
 }
 

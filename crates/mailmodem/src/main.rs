@@ -30,7 +30,8 @@ fn main() -> ExitCode {
 
 /// Has the C library keep what a portion of a mail took for the next one. Of glibc's heaps 128 KiB at the end that are free
 /// go back to the system, and come from it anew, page by page: under TLS that was a sixth of the time of a large mail. The
-/// first larger block that is given back raises this bound to twice its size (mallopt(3), `M_MMAP_THRESHOLD`).
+/// first larger block that is given back raises this bound to twice its size, for each thread's heap (mallopt(3),
+/// `M_MMAP_THRESHOLD`). Blocks of up to that size come from a heap then, too. Another C library is not told anything by it.
 fn keep_memory_between_portions() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(HEAP_KEPT_OCTETS / 2)));
 }

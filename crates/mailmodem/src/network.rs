@@ -185,7 +185,9 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
             .await
             .map_err(|error| Obstacle { kind: ObstacleKind::LogIn, words: error.to_string() })?;
         let (stream, address) = dial_tcp(server, port).await?;
-        let is_on_this_machine = address.ip().to_canonical().is_loopback();
+        let ip = address.ip().to_canonical();
+        // Nobody's address is one of this machine's, to whoever calls it.
+        let is_on_this_machine = ip.is_loopback() || ip.is_unspecified();
         let route = upstream.route(mode, is_on_this_machine, token.as_ref()).map_err(unreachable)?;
         Ok(match (mode, tls) {
             (TlsMode::Implicit, Some(tls)) => {

@@ -526,7 +526,7 @@ impl Modem {
         let backspace = self.terminal.registers.backspace;
         let (Activity::Text(entry, _), Some((&first, rest))) = (&mut self.activity, octets.split_first())
         else {
-            return octets;
+            return &[];
         };
         if self.terminal.editor.is_second_half_of_line_end(first) {
             return rest;

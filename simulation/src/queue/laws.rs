@@ -245,7 +245,7 @@ impl Laws {
         have_it: &[String],
         is_known: bool,
     ) -> Result<(), Wrong> {
-        let file = STATES.into_iter().find_map(|state| {
+        let file = STATES.into_iter().rev().find_map(|state| {
             Some((state, disk.find(&self.settings.directory.join(format!("{id}.{state}")))?))
         });
         let envelope =

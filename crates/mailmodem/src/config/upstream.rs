@@ -167,6 +167,7 @@ impl UpstreamTable {
             );
         }
         if let Some((host, port)) = self.host.as_deref().and_then(|host| host.split_once(':'))
+            && !port.is_empty()
             && port.bytes().all(|b| b.is_ascii_digit())
         {
             return Err(format!("the port is a key of its own: host = \"{host}\", port = {port}"));

@@ -391,19 +391,13 @@ impl Queue {
         let place = spool.orders();
         for (order, id) in orders::read(self.place(), &place) {
             let take_off = || orders::done(self.place(), &place, order, id);
-            let done = match order {
-                Order::Retry => self.retry(&spool, id),
-                // First: if it came back with the power, the mail might be sent again against its owner's will.
-                Order::Resend => take_off().and_then(|()| self.resend(&spool, id)),
-                Order::Remove => self.remove(&spool, id),
-            };
-            let obeyed = match done {
+            let obeyed = match order {
                 // Its turn comes when the mail is not under way any more.
-                Ok(false) => continue,
-                Ok(true) if order == Order::Resend => Ok(()),
-                Ok(true) => take_off(),
-                // The order stays, and is tried again, but for one to send a mail again.
-                Err(error) => Err(error),
+                _ if self.is_under_way(id) => continue,
+                // Taken off first: if it came back with the power, the mail might be sent again against its owner's will.
+                Order::Retry | Order::Resend => take_off().and_then(|()| self.retry(&spool, order, id)),
+                // The order stays until it is done.
+                Order::Remove => self.remove(&spool, id).and_then(|()| take_off()),
             };
             if let Err(error) = obeyed {
                 tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
@@ -411,29 +405,17 @@ impl Queue {
         }
     }
 
-    /// Returns whether that was done: not while it is under way. What may have gone is not sent again: whoever ordered this
-    /// did not know.
-    fn retry(&self, spool: &Spool, id: Id) -> io::Result<bool> {
+    fn is_under_way(&self, id: Id) -> bool {
+        self.ground().entries.get(&id).is_some_and(|entry| entry.is_under_way)
+    }
+
+    fn retry(&self, spool: &Spool, order: Order, id: Id) -> io::Result<()> {
         let mut ground = self.ground();
-        match ground.entries.get_mut(&id) {
-            None => Ok(true),
-            Some(entry) if entry.is_under_way => Ok(false),
-            Some(entry) if entry.is_held() => {
-                tracing::warn!(%id, "a queued mail is not tried again: its fate is unknown since that was ordered");
-                Ok(true)
-            }
-            Some(entry) => self.try_anew(spool, id, entry).map(|()| true),
+        let Some(entry) = ground.entries.get_mut(&id) else { return Ok(()) };
+        if order == Order::Retry && entry.is_held() {
+            tracing::warn!(%id, "a queued mail is not tried again: its fate is unknown since that was ordered");
+            return Ok(());
         }
-    }
-
-    fn resend(&self, spool: &Spool, id: Id) -> io::Result<bool> {
-        let mut ground = self.ground();
-        // By being under way it is sent again.
-        let entry = ground.entries.get_mut(&id).filter(|entry| !entry.is_under_way);
-        entry.map_or(Ok(()), |entry| self.try_anew(spool, id, entry)).map(|()| true)
-    }
-
-    fn try_anew(&self, spool: &Spool, id: Id, entry: &mut Entry) -> io::Result<()> {
         tracing::info!(%id, state = entry.state.name(), "a queued mail is tried again by its owner's order");
         entry.envelope.next_try_at = self.place().time();
         entry.envelope.tried_since = self.place().time();
@@ -448,20 +430,16 @@ impl Queue {
         Ok(())
     }
 
-    /// Returns whether that was done: not while it is under way.
-    fn remove(&self, spool: &Spool, id: Id) -> io::Result<bool> {
+    fn remove(&self, spool: &Spool, id: Id) -> io::Result<()> {
         let mut ground = self.ground();
-        let Some(entry) = ground.entries.get(&id) else { return Ok(true) };
-        if entry.is_under_way {
-            return Ok(false);
-        }
+        let Some(entry) = ground.entries.get(&id) else { return Ok(()) };
         tracing::info!(%id, "a queued mail is removed by its owner's order");
         spool.remove(id, entry.state)?;
         if !entry.envelope.has_failed() {
             bounce::forget(spool, id);
         }
         ground.drop_entry(id);
-        Ok(true)
+        Ok(())
     }
 }
 

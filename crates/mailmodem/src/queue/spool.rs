@@ -2,7 +2,8 @@
 //! power goes:
 //!
 //! - `ID.eml`: the message. Alone, it was never accepted.
-//! - `ID.waiting`, `ID.sending` or `ID.unknown`: the envelope, of which a mail has exactly one. With the renaming to
+//! - `ID.waiting`, `ID.sending` or `ID.unknown`: the envelope, of which a mail has exactly one,
+//!   but for what a power cut leaves until the next start. With the renaming to
 //!   `sending` the disk says that the message may have gone; a renaming needs no room on a full disk.
 //! - `ID.new`: an envelope that is being written.
 //! - `orders/`, `failed/`: see [`super::orders`] and [`super::bounce`].
@@ -298,7 +299,8 @@ pub(super) fn list(place: &dyn Place, directory: &Path) -> io::Result<Vec<Listed
 
 /// The mail of this name; `None` if there is none.
 pub(super) fn find(place: &dyn Place, directory: &Path, id: Id) -> Option<Listed> {
-    State::ALL.into_iter().find_map(|state| read(place, directory, id, state))
+    // Of several, as a start would take it.
+    State::ALL.into_iter().rev().find_map(|state| read(place, directory, id, state))
 }
 
 /// The message of a mail.

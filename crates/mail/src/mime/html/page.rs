@@ -49,6 +49,9 @@ impl Page {
             let columns = letter.width().unwrap_or_default();
             match letter {
                 '\n' if self.is_verbatim => self.next_line(),
+                // A terminal would obey it.
+                _ if letter.is_control() && !letter.is_ascii_whitespace() => {}
+                '\r' if self.is_verbatim => {}
                 _ if letter.is_ascii_whitespace() && !self.is_verbatim => {
                     self.end_word();
                     self.space = self.space.max(1);
@@ -225,6 +228,7 @@ impl Page {
             text.push('\n');
         }
         for (at, place) in links.iter().enumerate() {
+            let place: String = place.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let place: Vec<&str> = place.split_whitespace().collect();
             let before = if at == 0 { "\n" } else { "" };
             text.push_str(&format!("{before}[{}]: {}\n", at + 1, place.join(" ")));
