@@ -461,16 +461,12 @@ impl Html {
         sink(Piece::AttachmentEnd);
     }
 
-    /// As readable text; as an attachment where there is none, as in a mail that is one picture.
+    /// As readable text, of which a mail that is one picture has none.
     fn become_text(self, sink: &mut Sink<'_>) {
         let mut html = String::new();
         let charset = self.charset.clone().or_else(|| html::charset(&self.octets));
         TextDecoder::new(charset.as_deref()).push(&self.octets, true, &mut html);
-        let text = html::to_text(&html);
-        if text.trim().is_empty() && !html.trim().is_empty() {
-            return self.become_attachment(sink);
-        }
-        push_text(&mut TextDecoder::new(None), text.as_bytes(), true, sink);
+        push_text(&mut TextDecoder::new(None), html::to_text(&html).as_bytes(), true, sink);
     }
 }
 
