@@ -106,9 +106,11 @@ pub(crate) fn lives_on(octets: &[u8]) {
     world.wait(LONG);
     let shown = world.shown().len();
     assert!(shown <= (octets.len() + 1) * SHOWN_OCTETS_PER_OCTET_MAX, "{shown} octets shown");
-    // On again if it is off; out of a prompt, to the end of a line, whatever octet ends one, and back to what codes and
-    // lines are.
+    // On again if it is off; out of a prompt, to the end of a line, whatever octet ends one, past what that line began
+    // (a file that is received takes what comes), and back to what codes and lines are.
     let _ = world.press_power_key();
+    world.wait(LONG);
+    world.type_octets(b"\x1b\n");
     world.wait(LONG);
     world.type_octets(b"\x1b\n\nATE0Q0V1S3=13S4=10S5=8\n");
     world.wait(LONG);
