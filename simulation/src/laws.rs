@@ -89,6 +89,10 @@ pub struct Laws {
     said: Vec<(u64, String)>,
     removals: usize,
     has_shown: bool,
+    /// The log was told that a mail is sent, and the terminal not yet.
+    is_sending_logged: bool,
+    /// The same of one that is saved.
+    is_saving_logged: bool,
     is_off: bool,
     last_progress: Instant,
     /// How late deadlines are told at most.
@@ -125,6 +129,8 @@ impl Laws {
             said: Vec::new(),
             removals: 0,
             has_shown: false,
+            is_sending_logged: false,
+            is_saving_logged: false,
             is_off: false,
             last_progress: Instant::POWER_ON,
             lateness,
@@ -160,6 +166,7 @@ impl Laws {
         self.session = None;
         self.getting = None;
         self.last_saved = None;
+        (self.is_sending_logged, self.is_saving_logged) = (false, false);
         self.reading.power_on();
     }
 
@@ -225,6 +232,22 @@ impl Laws {
             return Err(format!("a report of {} octets", words.len()));
         }
         self.secrets.check("the log", words.as_bytes())
+    }
+
+    /// The modem tells the log of a mail that went, or was saved.
+    ///
+    /// # Errors
+    /// It tells a secret, or too much.
+    pub fn done(&mut self, words: &str) -> Result<(), Wrong> {
+        let is_logged = if words.starts_with("SUCCESS: saved as ") {
+            &mut self.is_saving_logged
+        } else {
+            &mut self.is_sending_logged
+        };
+        if std::mem::replace(is_logged, true) {
+            return Err(format!("the log is told again: {words}"));
+        }
+        self.reports(words)
     }
 
     /// The modem says something for a trace.
@@ -394,6 +417,7 @@ impl Laws {
             self.stopped_form = None;
             self.session = None;
             self.last_saved = None;
+            (self.is_sending_logged, self.is_saving_logged) = (false, false);
         }
         if upper.contains("+NETOPEN") || upper.contains("+NETCLOSE") {
             self.due.network |= answered.is_ok;
@@ -514,6 +538,7 @@ impl Laws {
         if is_execution(upper, "+POP3STOP") && answered.is_ok {
             // One that was whole already stays, and is not told of any more.
             self.may_be_saved |= self.getting.is_some();
+            self.is_saving_logged = false;
             self.stopped_form = self.getting.as_ref().map(|getting| getting.form);
             self.session = None;
             self.getting = None;
@@ -569,6 +594,9 @@ impl Laws {
             self.due.pop3 = false;
             let getting = self.getting.take().ok_or("an outcome of getting no mail")?;
             if words == "+POP3: SUCCESS" {
+                if !std::mem::take(&mut self.is_saving_logged) {
+                    return Err("a mail is saved, and the log was not told".to_owned());
+                }
                 let path = lines.get(1).map(|line| String::from_utf8_lossy(line).replacen(", ", "", 1));
                 return self.saved(&getting, &path.unwrap_or_default(), ground);
             }
@@ -599,6 +627,9 @@ impl Laws {
             return self.check_cause(words, &sending, link, now);
         }
         self.outcomes[1] += 1;
+        if !std::mem::take(&mut self.is_sending_logged) {
+            return Err("a mail is sent, and the log was not told".to_owned());
+        }
         self.succeeded.insert(sending.link);
         self.draft.sent();
         if !link.has_heard_yes() {
@@ -826,6 +857,9 @@ impl Laws {
     pub fn end(&mut self, modem: &Modem, ground: &Ground) -> Result<(), Wrong> {
         if !modem.is_idle() {
             return Err("at the end the modem is not idle".to_owned());
+        }
+        if self.is_sending_logged || self.is_saving_logged {
+            return Err("the log tells of a mail as sent or saved, the terminal was not told".to_owned());
         }
         self.check_folders(ground)?;
         for letter in [Letter::C, Letter::D] {

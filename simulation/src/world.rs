@@ -651,6 +651,10 @@ impl<'a> World<'a> {
                 self.transcript.note(self.now, &format!("log: {words}"));
                 self.laws.reports(&words)?;
             }
+            Output::Done(words) => {
+                self.transcript.note(self.now, &format!("log: {words}"));
+                self.laws.done(&words)?;
+            }
             Output::Open { link, call } => self.asks_for_link(link, call)?,
             Output::Transmit(id, octets) => {
                 let Some(&number) = self.links_by_id.get(&id) else {

@@ -43,6 +43,7 @@ pub struct World {
     octet_by_octet: bool,
     shown: Vec<u8>,
     reports: Vec<String>,
+    done: Vec<String>,
     traced: Vec<Traced>,
     speed: Option<u32>,
     is_off: bool,
@@ -87,6 +88,7 @@ impl World {
             octet_by_octet,
             shown: Vec::new(),
             reports: Vec::new(),
+            done: Vec::new(),
             traced: Vec::new(),
             speed: None,
             is_off: false,
@@ -112,6 +114,12 @@ impl World {
     #[must_use]
     pub fn reports(&self) -> &[String] {
         &self.reports
+    }
+
+    /// What the modem has told the log of mails that went, or were saved.
+    #[must_use]
+    pub fn done(&self) -> &[String] {
+        &self.done
     }
 
     /// What the modem has had to say for a trace.
@@ -308,6 +316,7 @@ impl World {
             Output::LogInRefused(_) => {}
             Output::Trace(traced) => self.traced.push(traced),
             Output::Report(words) => self.reports.push(words),
+            Output::Done(words) => self.done.push(words),
             Output::Open { link, call } => self.open(link, call.protocol, &call.server),
             Output::Transmit(link, octets) => {
                 if let Some(scripted) = self.scripted.as_mut().filter(|scripted| scripted.link == Some(link))

@@ -9,6 +9,10 @@ use modem::settings::Settings;
 
 /// What is reported of a session with a server that says these lines, one after another.
 fn report(typed: &str, lines: &[&str]) -> String {
+    play(typed, lines).reports().join("\n")
+}
+
+fn play(typed: &str, lines: &[&str]) -> World {
     let mut world = World::new(PowerOn {
         settings: Settings::default(),
         calendar: CALENDAR,
@@ -23,7 +27,26 @@ fn report(typed: &str, lines: &[&str]) -> String {
     for line in lines {
         world.serve(format!("{line}\r\n").as_bytes()).unwrap();
     }
-    world.reports().join("\n")
+    world
+}
+
+/// Of each mail that went, and of each that was saved, the log has one line, by which it can be found at the server.
+#[test]
+fn a_mail_that_went_or_was_saved_is_told() {
+    let typed =
+        "AT+SMTPSRV=\"smtp.server.com\"\rAT+SMTPFROM=\"a@b.c\"\rAT+SMTPRCPT=0,0,\"d@e.f\"\rAT+SMTPSEND\r";
+    let world =
+        play(typed, &["220 mx", "250 mx", "250 ok", "250 ok", "354 go", "250 2.0.0 queued as 4BxY\x07"]);
+    let words = "SUCCESS: smtp.server.com:25 took it: 250 2.0.0 queued as 4BxY\u{fffd} (mail 1 to d@e.f)";
+    assert_eq!(world.done(), [words]);
+    assert_eq!(world.reports(), [""; 0]);
+
+    let typed = "AT+POP3SRV=\"pop3.server.com\",\"un\",\"pwd\"\rAT+POP3IN\rAT+POP3GET=2\r";
+    let world = play(typed, &["+OK", "+OK", "+OK", "+OK", "Subject: a", "", "b", "."]);
+    let [words] = world.done() else { panic!("{:?}", world.done()) };
+    assert!(words.starts_with("SUCCESS: saved as C:/Email/"), "{words}");
+    assert!(words.ends_with("/EMAIL000.TXT (message 2)"), "{words}");
+    assert_eq!(world.reports(), [""; 0]);
 }
 
 /// RFC 2449 §8, RFC 3206 §4: a program, or somebody who reads the log, can tell a wrong password from a busy server.

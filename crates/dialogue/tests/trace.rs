@@ -34,7 +34,7 @@ fn world_of(octet_by_octet: bool, settings: Settings) -> World {
 
 /// Everything that the modem told anybody but the terminal and the servers.
 fn told(world: &World) -> String {
-    let mut text = world.reports().join("\n");
+    let mut text = [world.reports(), world.done()].concat().join("\n");
     for traced in world.traced() {
         text.push('\n');
         text.push_str(&match traced {

@@ -12,6 +12,7 @@ use mail::smtp::client::{
     BadRecipient, Client, Event, Failure, Nonsense, Order, Prepared, Submission, Unreadable,
 };
 use mail::smtp::command::Path;
+use mail::smtp::reply::Reply;
 
 const CONTENT: &[u8] = b"Subject: a\r\n\r\n.b\r\n";
 
@@ -65,7 +66,7 @@ fn play(octets: &[u8], portion_octets: usize, is_traced: bool) -> Played<Event> 
 }
 
 /// What a send came to.
-fn outcome(played: &Played<Event>) -> Option<&Result<(), Failure>> {
+fn outcome(played: &Played<Event>) -> Option<&Result<Reply, Failure>> {
     let mut finished = played.events().filter_map(|event| match event {
         Event::Finished(outcome) => Some(outcome),
         _ => None,
@@ -87,7 +88,7 @@ pub(crate) fn client(octets: &[u8]) {
     let sent = whole.sent();
     assert!(sent.len() <= SENT_OCTETS_MAX, "{} octets sent", sent.len());
     let has = |part: &[u8]| sent.windows(part.len()).any(|window| window == part);
-    if matches!(outcome, Some(Ok(()))) {
+    if matches!(outcome, Some(Ok(_))) {
         assert!(has(b"\r\nSubject: a\r\n\r\n..b\r\n.\r\n"), "success without the whole message");
     }
     if let Some(Err(failure)) = outcome
@@ -104,7 +105,7 @@ pub(crate) fn client(octets: &[u8]) {
     }
 
     // A reply before its command is known for it only when it comes with the one before it (see the client's words).
-    let is_early = |outcome: Option<&Result<(), Failure>>| {
+    let is_early = |outcome: Option<&Result<Reply, Failure>>| {
         matches!(outcome, Some(Err(Failure::Malformed(_, Nonsense::TooEarly | Nonsense::Injected))))
     };
     let has_turns = steps(octets).all(|step| match step {

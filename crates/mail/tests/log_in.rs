@@ -234,7 +234,7 @@ fn over_smtp(mechanism: Mechanism, secret: &str, tls: Tls) -> Told {
         match event {
             smtp::Event::Passage(Passage::Said(line) | Passage::Heard(line)) => trace += &(line + "\n"),
             smtp::Event::Finished(finished) => {
-                outcome = Some(finished.map_err(|failure| failure.to_string()));
+                outcome = Some(finished.map(drop).map_err(|failure| failure.to_string()));
             }
             _ => {}
         }

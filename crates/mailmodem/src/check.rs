@@ -143,7 +143,7 @@ async fn send(upstream: &Upstream, mut call: Call) -> anyhow::Result<()> {
         }
     });
     match sent.await {
-        Ok(()) => {
+        Ok(_) => {
             step(
                 last,
                 &format!("well: the server has the mail to {recipient}; its Message-ID begins with {unique}"),

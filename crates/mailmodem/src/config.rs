@@ -271,8 +271,26 @@ impl LineTable {
     }
 }
 
+/// What to give a key that must be there.
+fn missing(key: &str) -> &str {
+    match key {
+        "name" => "a word that the log, and commands, call it by",
+        "port" => "such as \"pty:/run/mailmodem/modem\", \"serial:/dev/ttyUSB0\" or \"tcp:127.0.0.1:4400\"",
+        "upstream" => {
+            "\"direct\" leads to the servers that the terminal names, or that an [[upstream]] has in their place; \
+             \"sandbox\" to the provider in this program"
+        }
+        "dir" => "the directory that is the card",
+        _ => "the example config tells what it is",
+    }
+}
+
 /// The parser's words, in ours: an unknown key or word comes with the nearest known one.
 fn explain(message: &str) -> String {
+    if let Some(key) = message.strip_prefix("missing field ") {
+        let key = key.trim_matches('`');
+        return format!("the key \"{key}\" is missing here: {}", missing(key));
+    }
     let Some((kind, rest)) = ["unknown field", "unknown variant"]
         .iter()
         .find_map(|kind| Some((*kind, message.strip_prefix(kind)?)))

@@ -62,6 +62,8 @@ pub enum Notice {
     Show(Vec<u8>),
     /// Why a mail did not go: words for people, not for the terminal.
     Report(String),
+    /// That a mail went, or was saved: words for people.
+    Done(String),
     /// The line's speed from here on, in bits per second: what was to be shown before is shown at the old one.
     Speed(u32),
 }
@@ -279,6 +281,7 @@ impl Driver {
                     self.trace(|trace, now| trace.event(now, &words));
                     self.notices.push_back(Notice::Report(words));
                 }
+                Output::Done(words) => self.notices.push_back(Notice::Done(words)),
                 Output::Profile(lines) => {
                     if let Some(file) = &self.profile
                         && let Err(error) = home::write_profile(file, &lines)

@@ -12,6 +12,7 @@ use mail::limits::IDLE_MAX;
 use mail::machine::Instant;
 use mail::smtp::client::{BadRecipient, Client, Event, Failure, Order, Step, Submission};
 use mail::smtp::command::Path;
+use mail::smtp::reply::Reply;
 use modem::modem::{Obstacle, ObstacleKind};
 use modem::route::{Call, Route};
 
@@ -49,7 +50,8 @@ pub struct NotSent {
 }
 
 impl Outgoing {
-    /// Sends it. It is sent as soon as the server has accepted it: leave is taken of the server by itself.
+    /// Sends it. It is sent as soon as the server has accepted it, by the reply that is given back: leave is taken of the
+    /// server by itself.
     ///
     /// What is told comes with the time since the dialling began.
     ///
@@ -60,7 +62,7 @@ impl Outgoing {
         upstream: &Upstream,
         call: &Call,
         mut tell: impl FnMut(Instant, Told),
-    ) -> Result<(), NotSent> {
+    ) -> Result<Reply, NotSent> {
         let watch = Stopwatch::start();
         let (server, port) = upstream.server(call);
         let not_sent = |words: &str, failure| NotSent { words: format!("{server}:{port} {words}"), failure };

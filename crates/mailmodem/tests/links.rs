@@ -232,6 +232,7 @@ async fn a_name_that_leads_nowhere_is_a_network_error_with_its_reason() {
         match driver.next().await {
             Notice::Show(mut octets) => shown.append(&mut octets),
             Notice::Report(reason) => reasons.push(reason),
+            Notice::Done(words) => panic!("{words}"),
             Notice::Speed(speed) => panic!("nobody asked for a speed of {speed}"),
         }
     }

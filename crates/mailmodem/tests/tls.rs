@@ -225,7 +225,7 @@ async fn reason(upstream: Upstream) -> String {
         match driver.next().await {
             Notice::Show(mut octets) => shown.append(&mut octets),
             Notice::Report(words) => reasons.push(words),
-            Notice::Speed(_) => {}
+            Notice::Done(_) | Notice::Speed(_) => {}
         }
     }
     let shown = String::from_utf8(shown).unwrap();

@@ -32,7 +32,7 @@ use copying::Copying;
 use mail::machine::{Input as LinkInput, Instant, Passage};
 use mail::secret::Secret;
 use reading::Reading;
-use reporting::LastFailure;
+use reporting::Outcome;
 use std::collections::VecDeque;
 use std::fmt;
 pub(crate) use transfer::Transfer;
@@ -123,6 +123,8 @@ pub enum Output {
     Trace(Traced),
     /// Why a mail did not go, for the log: the result code and the reason in words. Holds no secret.
     Report(String),
+    /// That a mail went, or was saved, for the log: the result code, and where it is now. Holds no secret.
+    Done(String),
 }
 
 impl ObstacleKind {
@@ -185,7 +187,8 @@ pub struct Modem {
     pub(crate) files: Files,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
-    pub(crate) last_failure: LastFailure,
+    /// The last one that was no success.
+    pub(crate) last_failure: Outcome,
     reading: Option<Reading>,
     copying: Option<Copying>,
     activity: Activity,
@@ -267,7 +270,7 @@ impl Modem {
             files: Files::new(drive_c, drive_d),
             outbox: Outbox::new(),
             inbox: Inbox::default(),
-            last_failure: LastFailure::default(),
+            last_failure: Outcome::default(),
             reading: None,
             copying: None,
             activity: Activity::Ready,

@@ -77,7 +77,7 @@ fn play(client: &mut Client, mut server: Option<Connection>) -> Sent {
             is_idle = false;
             match (output, &mut server) {
                 (Output::Event(Event::Finished(outcome)), _) => {
-                    return Some((outcome, now.since(Instant::POWER_ON)));
+                    return Some((outcome.map(drop), now.since(Instant::POWER_ON)));
                 }
                 (Output::Transmit(octets), Some(server)) => {
                     server.handle(Input::Received(&octets), now);

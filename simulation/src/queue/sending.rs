@@ -84,7 +84,7 @@ impl Sending {
                 }
                 Output::Transmit(_) => {}
                 Output::StartTls | Output::Close | Output::Abort => self.is_lost = true,
-                Output::Event(Event::Finished(outcome)) => told.outcome = Some(outcome),
+                Output::Event(Event::Finished(outcome)) => told.outcome = Some(outcome.map(drop)),
                 Output::Event(event) => self.attempt.hear(outgoing::Told::Event(event)),
             }
         }

@@ -67,8 +67,8 @@ pub enum Event {
     Greeted,
     /// This recipient was refused; the message goes to the others.
     Skipped(Failure),
-    /// The end: the message was accepted by the server, or was not. Comes once, last.
-    Finished(Result<(), Failure>),
+    /// The end: the server accepted the message, by this reply, or did not. Comes once, last.
+    Finished(Result<Reply, Failure>),
 }
 
 /// Sends one message. See the module's words.
@@ -226,7 +226,7 @@ impl Client {
             // Nothing that a server says after this can change it, so its reply to QUIT is not waited for.
             State::Final if reply.is_positive() => {
                 self.say(&Command::Quit);
-                self.end(Ok(()));
+                self.end(Ok(reply));
             }
             State::Cancelled(failure) => self.give_up(failure, now),
             State::Quit(failure) => self.end(Err(failure)),
@@ -445,11 +445,11 @@ impl Client {
         }
     }
 
-    fn end(&mut self, outcome: Result<(), Failure>) {
+    fn end(&mut self, outcome: Result<Reply, Failure>) {
         self.end_by(Output::Close, outcome);
     }
 
-    fn end_by(&mut self, ending: Output<Event>, outcome: Result<(), Failure>) {
+    fn end_by(&mut self, ending: Output<Event>, outcome: Result<Reply, Failure>) {
         self.state = State::Ended;
         self.deadline = None;
         self.lines.clear();

@@ -4,7 +4,7 @@ use crate::script::{GOOD_END, Peer, greeting, order, play, play_at_once};
 use mail::limits::{REPLY_LINE_OCTETS_MAX, REPLY_LINES_MAX};
 use mail::machine::{Input, Instant, Machine, Output};
 use mail::smtp::client::{Client, Event, Failure, Nonsense, Step};
-use mail::smtp::reply::BadReply;
+use mail::smtp::reply::{BadReply, Reply};
 
 const TRANSACTION: &str = "
     C: MAIL FROM:<mike@server.com>
@@ -89,7 +89,7 @@ fn line_ends_of_lf_alone_are_read() {
     {
         peer.tell(Input::Received(lines.as_bytes()));
     }
-    assert_eq!(peer.outcome, Some(Ok(())));
+    assert_eq!(peer.outcome, Some(Ok(Reply::new(250, "taken"))));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn replies_before_their_commands() {
             if step == Step::FinalDot {
                 // The message is taken, whatever else the server says.
                 peer.tell(Input::Closed);
-                assert_eq!(peer.outcome, Some(Ok(())));
+                assert_eq!(peer.outcome, Some(Ok(Reply::new(250, "taken"))));
             } else {
                 assert_eq!(peer.outcome, Some(Err(Failure::Malformed(step, Nonsense::TooEarly))));
                 assert_eq!(peer.wire.len(), said, "nothing more is said, least of all the message");

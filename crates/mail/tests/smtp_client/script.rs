@@ -14,6 +14,7 @@
 use mail::machine::{Input, Instant, Machine, Output};
 use mail::policy::Policy;
 use mail::smtp::client::{BadRecipient, Client, Event, Failure, Order, Prepared, Submission, Unreadable};
+use mail::smtp::reply::Reply;
 use std::time::Duration;
 
 /// A message in given portions. It can carry octets above 127 as they are, or not at all.
@@ -131,7 +132,7 @@ pub(crate) struct Peer {
     pub(crate) client: Client,
     pub(crate) now: Instant,
     pub(crate) transcript: Vec<String>,
-    pub(crate) outcome: Option<Result<(), Failure>>,
+    pub(crate) outcome: Option<Result<Reply, Failure>>,
     /// All octets sent.
     pub(crate) wire: Vec<u8>,
 }
@@ -187,7 +188,7 @@ impl Peer {
                 Output::Event(Event::Skipped(failure)) => format!("skipped {failure}"),
                 Output::Event(Event::Finished(outcome)) => {
                     self.outcome = Some(outcome.clone());
-                    outcome.map_or_else(|failure| format!("failed {failure}"), |()| "sent".to_owned())
+                    outcome.map_or_else(|failure| format!("failed {failure}"), |_| "sent".to_owned())
                 }
             };
             self.transcript.push(line);

@@ -6,6 +6,7 @@ use mail::limits::{IDLE_MAX, QUIT_WAIT_MAX};
 use mail::machine::{Input, Instant, Machine, Output};
 use mail::sasl::Credentials;
 use mail::smtp::client::{Client, Event, Failure, Order, Step};
+use mail::smtp::reply::Reply;
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -142,7 +143,7 @@ fn the_verdict_on_the_whole_message_can_be_waited_for_longer() {
     peer.now = peer.now + (patience - MS);
     peer.tell(Input::DeadlinePassed);
     peer.say("250 taken");
-    assert_eq!(peer.outcome, Some(Ok(())));
+    assert_eq!(peer.outcome, Some(Ok(Reply::new(250, "taken"))));
 }
 
 #[test]

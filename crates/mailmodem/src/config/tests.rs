@@ -125,7 +125,12 @@ fn says_where_a_mistake_is_and_what_to_do() {
         (format!("{LINE}[loging]\n"), (5, 2), "did you mean \"logging\"?"),
         (LINE.replace("direct", "sandbx"), (4, 12), "did you mean \"sandbox\"?"),
         (LINE.replace("stdio", "usb:1"), (3, 8), "tcp:ADDRESS:PORT"),
-        (LINE.replace("upstream = \"direct\"", ""), (1, 1), "upstream"),
+        (
+            LINE.replace("upstream = \"direct\"", ""),
+            (1, 1),
+            "the key \"upstream\" is missing here: \"direct\" leads",
+        ),
+        (LINE.replace("name = \"a\"", ""), (1, 1), "the key \"name\" is missing here: a word"),
         (LINE.replace("\"a\"", "\"../a\""), (2, 8), "directory"),
         (format!("{LINE}[line.modem]\nidentity.imei = \"12\""), (6, 17), "15 digits"),
         (format!("{LINE}[line.modem]\nhello_name = \"a b\""), (6, 14), "EHLO"),

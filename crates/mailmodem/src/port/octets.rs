@@ -138,6 +138,7 @@ async fn unattended<P: Port>(driver: &mut Driver, port: &mut P) -> Terminal<P::F
             notice = driver.next() => match notice {
                 Notice::Show(_) => driver.shown(),
                 Notice::Report(words) => tracing::warn!("{words}"),
+                Notice::Done(words) => tracing::info!("{words}"),
                 Notice::Speed(speed) => changed = Some(speed),
             },
         }
@@ -217,6 +218,7 @@ impl<'a, T: AsyncWrite + Unpin> Pump<'a, T> {
                     self.is_flushed = false;
                 }
                 Notice::Report(words) => tracing::warn!("{words}"),
+                Notice::Done(words) => tracing::info!("{words}"),
                 Notice::Speed(speed) => {
                     self.next_speed = Some((until, speed));
                     self.is_flushed = false;

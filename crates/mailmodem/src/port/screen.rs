@@ -71,8 +71,8 @@ pub async fn run(
                     driver.shown();
                 }
                 Notice::Report(words) => remarks.push(words),
-                // A screen has none.
-                Notice::Speed(_) => {}
+                // A screen shows the one already, and has no other.
+                Notice::Done(_) | Notice::Speed(_) => {}
             },
             Some(file) = delivered.recv() => remarks.push(format!("delivered: {}", file.display())),
             typed = screen.typist.typed.recv(), if screen.is_asking => match typed {

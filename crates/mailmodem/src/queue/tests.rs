@@ -243,7 +243,7 @@ impl World {
         while let Some(told) = running.step().await {
             for told in told {
                 if let Told::Event(Event::Finished(finished)) = told {
-                    outcome = Some(finished);
+                    outcome = Some(finished.map(drop));
                 }
             }
         }

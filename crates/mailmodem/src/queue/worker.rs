@@ -133,6 +133,8 @@ async fn send(attempt: &mut Attempt, upstream: Option<&Upstream>) -> Result<(), 
     if upstream.log_in == LogIn::AsNamed {
         return Err(not_sent(format!("upstream \"{name}\" says no more who logs in")));
     }
-    let (outgoing, call) = (attempt.outgoing()?, attempt.call());
-    outgoing.send(upstream, &call, |_, told| attempt.hear(told)).await
+    let (id, outgoing, call) = (attempt.id(), attempt.outgoing()?, attempt.call());
+    let reply = outgoing.send(upstream, &call, |_, told| attempt.hear(told)).await?;
+    tracing::info!(%id, upstream = attempt.upstream(), "the server took a queued mail: {reply}");
+    Ok(())
 }

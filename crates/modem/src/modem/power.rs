@@ -2,7 +2,7 @@
 //!
 //! Not here: the commands that do it ([`crate::command`]).
 
-use super::reporting::LastFailure;
+use super::reporting::Outcome;
 use super::{Activity, Modem, Output, TypeAhead, Urcs};
 use crate::command::Power;
 use crate::command::network::Network;
@@ -50,7 +50,7 @@ impl Modem {
         files.power_on();
         *outbox = Outbox::new();
         *inbox = Inbox::default();
-        *last_failure = LastFailure::default();
+        *last_failure = Outcome::default();
         *reading = None;
         *copying = None;
         *type_ahead = TypeAhead::default();

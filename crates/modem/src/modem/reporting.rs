@@ -1,20 +1,34 @@
-//! Why something did not work: told to the log, and kept for AT+MAILERR?.
+//! What became of mails, and why something did not work: told to the log, the latter also kept for AT+MAILERR?.
 //!
 //! Not here: the result codes, which say what did not work.
 
 use super::{Modem, Output};
+use crate::drive::path::Path;
 use crate::inbox::saving::NotSaved;
 use crate::limits::REASON_OCTETS_MAX;
+use crate::{inbox, outbox};
 
-/// The last outcome that was no success.
+/// What became of a mail.
 #[derive(Default)]
-pub(crate) struct LastFailure {
+pub(crate) struct Outcome {
     /// The result code, without the application before it.
     words: String,
+    /// Why, or where it is now.
     reason: String,
 }
 
-impl LastFailure {
+impl Outcome {
+    fn new(words: &str, mut reason: String) -> Self {
+        reason.truncate(reason.floor_char_boundary(REASON_OCTETS_MAX));
+        Self { words: words.split_once(": ").map_or(words, |(_, words)| words).to_owned(), reason }
+    }
+
+    /// For the log. `mail`: which one it is about, if one is.
+    fn line(&self, mail: &str) -> String {
+        let Self { words, reason } = self;
+        if mail.is_empty() { format!("{words}: {reason}") } else { format!("{words}: {reason} ({mail})") }
+    }
+
     /// For a field of a response: no quotes inside, and no octet that ends a line.
     pub(crate) fn fields(&self) -> [String; 2] {
         [&self.words, &self.reason].map(|field| field.replace('"', "'").replace(char::is_control, " "))
@@ -23,21 +37,39 @@ impl LastFailure {
 
 impl Modem {
     /// Reports `words`, a result code, with its reason. `mail`: which one it is about.
-    fn report(&mut self, words: &str, mut reason: String, mail: &str) {
-        let words = words.split_once(": ").map_or(words, |(_, words)| words).to_owned();
-        reason.truncate(reason.floor_char_boundary(REASON_OCTETS_MAX));
-        let about = if mail.is_empty() { String::new() } else { format!(" ({mail})") };
-        self.outputs.push_back(Output::Report(format!("{words}: {reason}{about}")));
-        self.last_failure = LastFailure { words, reason };
+    fn report(&mut self, words: &str, reason: String, mail: &str) {
+        let failure = Outcome::new(words, reason);
+        self.outputs.push_back(Output::Report(failure.line(mail)));
+        self.last_failure = failure;
+    }
+
+    /// That a mail went, by what the server said to it.
+    pub(super) fn report_sent(&mut self, reply: &str) {
+        let where_to = self.server_that(&format!("took it: {reply}"));
+        let line = Outcome::new(outbox::outcome::SUCCESS, where_to).line(&self.mail_composed_last());
+        self.outputs.push_back(Output::Done(line));
+    }
+
+    /// That a mail is saved, with its attachments beside it.
+    pub(super) fn report_saved(&mut self, file: &Path, id: u32) {
+        let line = Outcome::new(inbox::outcome::SUCCESS, format!("saved as {file}")).line(&message(id));
+        self.outputs.push_back(Output::Done(line));
     }
 
     /// Why a mail does not go, or not to somebody: what the server did.
     pub(super) fn report_sending(&mut self, words: &str, deed: &str) {
-        let reason = format!("{}:{} {deed}", self.outbox.server.name, self.outbox.server.port);
+        let reason = self.server_that(deed);
+        self.report(words, reason, &self.mail_composed_last());
+    }
+
+    fn server_that(&self, deed: &str) -> String {
+        format!("{}:{} {deed}", self.outbox.server.name, self.outbox.server.port)
+    }
+
+    fn mail_composed_last(&self) -> String {
         let recipient = self.outbox.draft.recipients.iter().next();
         let recipient = recipient.map_or("", |(_, _, mailbox)| mailbox.address.as_str());
-        let mail = format!("mail {} to {recipient}", self.mails_composed);
-        self.report(words, reason, &mail);
+        format!("mail {} to {recipient}", self.mails_composed)
     }
 
     /// Why a mail, or a session, could not even begin.
@@ -59,6 +91,10 @@ impl Modem {
 
     /// Why a mail is not saved.
     pub(super) fn report_not_saved(&mut self, words: &str, reason: NotSaved, id: u32) {
-        self.report(words, reason.to_string(), &format!("message {id}"));
+        self.report(words, reason.to_string(), &message(id));
     }
+}
+
+fn message(id: u32) -> String {
+    format!("message {id}")
 }

@@ -214,7 +214,8 @@ impl Modem {
                 self.report_sending(&words, &failure.to_string());
                 self.urc([words], now);
             }
-            Event::Finished(Ok(())) => {
+            Event::Finished(Ok(reply)) => {
+                self.report_sent(&reply.to_string());
                 self.outbox.sending = None;
                 self.outbox.draft = Draft::default();
                 self.urc([SUCCESS.to_owned()], now);

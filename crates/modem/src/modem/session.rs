@@ -335,6 +335,7 @@ impl Modem {
             Text::Saved(id, saving) => match self.finish_saving(*saving) {
                 Ok(file) => {
                     let (folder, name) = file.as_folder_and_name();
+                    self.report_saved(&file, id);
                     self.urc([SUCCESS.to_owned(), format!("{folder}, {name}")], now);
                     self.inbox.last_saved = Some(file);
                 }
