@@ -292,7 +292,9 @@ fn order(settings: Settings, wanted: Order, mails: &[Which]) -> anyhow::Result<V
     let mut is_done = true;
     for (id, order) in orders {
         let is_given = orders::is_given(&place, order, id);
-        let state = spool::find(&ThisMachine, &directory, id).map(|listed| listed.state);
+        let found = spool::find(&ThisMachine, &directory, id);
+        let is_unreadable = found.as_ref().is_some_and(|listed| listed.envelope.is_err());
+        let state = found.map(|listed| listed.state);
         if state.is_none() {
             orders::done(&ThisMachine, &place, order, id)
                 .with_context(|| format!("the order for {id} cannot be taken off"))?;
@@ -304,6 +306,9 @@ fn order(settings: Settings, wanted: Order, mails: &[Which]) -> anyhow::Result<V
                 ("ordered; it is carried out when the mail is not under way, or when serve runs again", false)
             }
             (Order::Remove, Some(_), false) => ("is still there", false),
+            (_, Some(_), false) if is_unreadable => {
+                ("cannot be tried, since its envelope cannot be read; `queue show` tells why", false)
+            }
             (_, Some(State::Sending), false) => ("is under way: its server's answer is waited for", true),
             (_, Some(State::Waiting), false) if is_ours => ("is tried when serve runs again", true),
             (_, Some(State::Waiting), false) => ("is tried as soon as its turn comes", true),

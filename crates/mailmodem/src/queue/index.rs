@@ -432,7 +432,7 @@ impl Queue {
 
     fn remove(&self, spool: &Spool, id: Id) -> io::Result<()> {
         let mut ground = self.ground();
-        let Some(entry) = ground.entries.get(&id) else { return Ok(()) };
+        let Some(entry) = ground.entries.get(&id) else { return spool.remove_unreadable(id) };
         tracing::info!(%id, "a queued mail is removed by its owner's order");
         spool.remove(id, entry.state)?;
         if !entry.envelope.has_failed() {

@@ -114,15 +114,17 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Removes what belongs to no accepted mail, and all envelopes of a mail but one: several changes of a name, of which the
-    /// power let the disk keep only some, leave more.
+    /// Removes what belongs to no accepted mail, and all envelopes of a mail but one, if that can be read: several changes of
+    /// a name, of which the power let the disk keep only some, leave more.
     fn clear(&self) -> io::Result<()> {
         let names = names(self.place(), &self.directory)?;
         let states = states(&names);
         for (id, end) in &names {
             let state = states.get(id);
             let is_left = match state_of(end) {
-                Some(of_this) => Some(&of_this) != state,
+                Some(of_this) => {
+                    state.is_some_and(|&of_all| of_this != of_all && self.is_readable(*id, of_all))
+                }
                 None => end == "new" || (end == "eml" && state.is_none()),
             };
             if is_left {
@@ -131,6 +133,10 @@ impl Spool {
             }
         }
         self.place.sync(&self.directory)
+    }
+
+    fn is_readable(&self, id: Id, state: State) -> bool {
+        read_envelope(self.place(), &self.path(id, state.name())).is_ok()
     }
 
     /// What it is on.
@@ -233,13 +239,28 @@ impl Spool {
 
     /// Removes a mail. What a failure has left is removed when this is done again.
     pub(super) fn remove(&self, id: Id, state: State) -> io::Result<()> {
-        // The envelope first: a message alone is nothing.
-        match self.place.remove(&self.path(id, state.name())) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => self.place.sync(&self.directory)?,
+        self.remove_all(id, &[state])
+    }
+
+    fn remove_all(&self, id: Id, states: &[State]) -> io::Result<()> {
+        // The envelopes first: a message alone is nothing.
+        for state in states {
+            match self.place.remove(&self.path(id, state.name())) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
+        self.place.sync(&self.directory)?;
         self.drop_file(&self.message(id));
         Ok(())
+    }
+
+    /// Removes a mail that is not taken up since its envelope cannot be read.
+    pub(super) fn remove_unreadable(&self, id: Id) -> io::Result<()> {
+        match find(self.place(), &self.directory, id) {
+            Some(Listed { envelope: Err(_), .. }) => self.remove_all(id, &State::ALL),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -299,8 +320,7 @@ pub(super) fn list(place: &dyn Place, directory: &Path) -> io::Result<Vec<Listed
 
 /// The mail of this name; `None` if there is none.
 pub(super) fn find(place: &dyn Place, directory: &Path, id: Id) -> Option<Listed> {
-    // Of several, as a start would take it.
-    State::ALL.into_iter().rev().find_map(|state| read(place, directory, id, state))
+    read(place, directory, id, State::Unknown)
 }
 
 /// The message of a mail.
@@ -309,8 +329,8 @@ pub(crate) fn message(directory: &Path, id: Id) -> PathBuf {
 }
 
 fn read(place: &dyn Place, directory: &Path, id: Id, state: State) -> Option<Listed> {
-    // It may have gone into another state since it was seen.
-    let states = [state].into_iter().chain(State::ALL);
+    // It may have gone into another state since it was seen. Of several envelopes that counts which a start would take.
+    let states = [state].into_iter().chain(State::ALL.into_iter().rev());
     for state in states {
         match read_envelope(place, &directory.join(format!("{id}.{}", state.name()))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -1,5 +1,6 @@
 mod failing;
 
+use super::command::{self, Errand, Which};
 use super::envelope::Fate;
 use super::orders::{self, Order};
 use super::place::ThisMachine;
@@ -644,12 +645,32 @@ async fn an_envelope_that_cannot_be_read_is_told_and_not_touched() {
     let mut world = World::new(vec![upstream("up", 1)]);
     world.put("up", &["a@b"], MESSAGE).await.unwrap();
     let id = world.listed()[0].id;
-    fs::write(world.settings.directory.join(format!("{id}.waiting")), "{").unwrap();
+    let waiting = world.settings.directory.join(format!("{id}.waiting"));
+    let readable = fs::read(&waiting).unwrap();
+    fs::write(waiting, "{").unwrap();
     let before = world.files();
     world.begin_again().await;
     assert!(world.queue.is_empty());
     assert_eq!(world.files(), before);
     assert!(world.listed()[0].envelope.is_err());
+
+    // Nor is another of the same mail that can be read, and says less.
+    let envelope = |state: &str| world.settings.directory.join(format!("{id}.{state}"));
+    fs::rename(envelope("waiting"), envelope("sending")).unwrap();
+    fs::write(envelope("waiting"), readable).unwrap();
+    let before = world.files();
+    world.begin_again().await;
+    assert!(world.queue.is_empty());
+    assert_eq!(world.files(), before);
+
+    // Until its owner has decided, here while no service runs.
+    world.queue = Queue::new(world.settings.clone());
+    let order = |errand| command::run(world.settings.clone(), errand);
+    let words = order(Errand::Retry { mails: vec![Which::One(id)] }).unwrap_err().to_string();
+    assert!(words.contains("cannot be tried, since its envelope cannot be read"), "{words}");
+    let words = order(Errand::Remove { mails: vec![Which::One(id)] }).unwrap();
+    assert_eq!(String::from_utf8(words).unwrap(), format!("{id}: removed\n"));
+    assert_eq!(world.files(), [""; 0]);
 }
 
 #[tokio::test]
