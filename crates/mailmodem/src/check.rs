@@ -173,7 +173,7 @@ async fn fetch(upstream: &Upstream, call: &Call) -> anyhow::Result<()> {
         }
     };
     step(watch.now(), "connected");
-    let Route { policy, nonce, account, rewriting: _ } = route;
+    let Route { called: _, policy, nonce, account, rewriting: _ } = route;
     let credentials = account.credentials(None).with_context(|| {
         "nobody logs in: the upstream has no user, and mailmodem check does not know the terminal's password".to_owned()
     })?;

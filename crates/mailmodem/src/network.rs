@@ -188,7 +188,8 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
         let ip = address.ip().to_canonical();
         // Nobody's address is one of this machine's, to whoever calls it.
         let is_on_this_machine = ip.is_loopback() || ip.is_unspecified();
-        let route = upstream.route(mode, is_on_this_machine, token.as_ref()).map_err(unreachable)?;
+        let mut route = upstream.route(mode, is_on_this_machine, token.as_ref()).map_err(unreachable)?;
+        route.called = (upstream.host.is_some() || upstream.port.is_some()).then(|| called.clone());
         Ok(match (mode, tls) {
             (TlsMode::Implicit, Some(tls)) => {
                 let (stream, handshake) = tls.handshake(stream, true).await?;

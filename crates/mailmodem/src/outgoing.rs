@@ -133,7 +133,7 @@ impl Outgoing {
 
     fn order(self, sender: Path, call: &Call, route: Route) -> Order {
         let Self { hello_name, bad_recipient, message, is_traced: _ } = self;
-        let Route { policy, nonce, account, rewriting: _ } = route;
+        let Route { called: _, policy, nonce, account, rewriting: _ } = route;
         Order {
             hello_name,
             policy,

@@ -290,6 +290,7 @@ impl Upstream {
         getrandom::fill(&mut random)
             .map_err(|error| format!("the system gives no random number: {error}"))?;
         Ok(Route {
+            called: None,
             policy: Policy {
                 security: match tls {
                     TlsMode::Implicit | TlsMode::Off => Security::AsOpened,

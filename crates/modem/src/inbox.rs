@@ -19,6 +19,8 @@ pub(crate) struct Inbox {
     /// Survives every session.
     pub(crate) account: Option<Account>,
     pub(crate) session: Session,
+    /// Who was called for the last session, if not the account's server.
+    pub(crate) called: Option<String>,
     /// The second that names the folder of the mail being saved.
     pub(crate) folder_second: Instant,
     /// Where the last mail was saved, and the second that its folder is named by.

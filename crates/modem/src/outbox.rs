@@ -23,6 +23,8 @@ pub(crate) struct Outbox {
     /// Cleared by a success, kept by any failure.
     pub(crate) draft: Draft,
     pub(crate) sending: Option<Sending>,
+    /// Who was called for the mail that was sent last, if not the server.
+    pub(crate) called: Option<String>,
 }
 
 /// A mail under way.
@@ -56,6 +58,7 @@ impl Outbox {
             charset: draft::CHARSET.to_owned(),
             draft: Draft::default(),
             sending: None,
+            called: None,
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Call {
 /// How a call is carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Route {
+    /// Who was called, in words for the log, if it is another than the terminal named.
+    pub called: Option<String>,
     /// STARTTLS and STLS, and what may be said without. A link that is secured from its first octet is told by `Secured`
     /// right after its opening.
     pub policy: Policy,

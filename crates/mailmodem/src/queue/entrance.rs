@@ -36,8 +36,12 @@ impl Entrance {
         })?;
         let (near, far) = tokio::io::duplex(DUPLEX_OCTETS_MAX);
         tokio::spawn(serve(server, far));
-        let route =
-            Route { account: Account::Nobody, rewriting: upstream.rewriting.clone(), ..Route::default() };
+        let route = Route {
+            called: Some("the queue".to_owned()),
+            account: Account::Nobody,
+            rewriting: upstream.rewriting.clone(),
+            ..Route::default()
+        };
         Ok(Dialled { link: Link::new(near), route, handshake: None, token: None })
     }
 

@@ -6,6 +6,7 @@ use super::{Modem, Output};
 use crate::drive::path::Path;
 use crate::inbox::saving::NotSaved;
 use crate::limits::REASON_OCTETS_MAX;
+use crate::outbox::Outbox;
 use crate::{inbox, outbox};
 
 /// What became of a mail.
@@ -63,7 +64,11 @@ impl Modem {
     }
 
     fn server_that(&self, deed: &str) -> String {
-        format!("{}:{} {deed}", self.outbox.server.name, self.outbox.server.port)
+        let Outbox { called, server, .. } = &self.outbox;
+        match called {
+            Some(called) => format!("{called} {deed}"),
+            None => format!("{}:{} {deed}", server.name, server.port),
+        }
     }
 
     fn mail_composed_last(&self) -> String {
@@ -80,8 +85,9 @@ impl Modem {
     /// Why a session ended, or a request was refused: what the server did.
     pub(super) fn report_session(&mut self, words: &str, deed: &str) {
         let account = self.inbox.account.as_ref();
-        let place = account.map(|account| format!("{}:{}", account.server, account.port));
-        self.report(words, format!("{} {deed}", place.unwrap_or_default()), "");
+        let named = account.map(|account| format!("{}:{}", account.server, account.port));
+        let called = self.inbox.called.clone().or(named).unwrap_or_default();
+        self.report(words, format!("{called} {deed}"), "");
     }
 
     /// Why a file did not get across the line: for the log alone, since it is no outcome of a mail.

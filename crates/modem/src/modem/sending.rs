@@ -46,6 +46,7 @@ impl Modem {
             sender: Some(letter.sender.clone()),
             recipients: letter.recipients.clone(),
         };
+        self.outbox.called = None;
         self.outbox.sending = Some(Sending { link, stage: Stage::Opening(Box::new(letter), now + IDLE_MAX) });
         self.outputs.push_back(Output::Open { link, call });
         Ok(())
@@ -59,7 +60,8 @@ impl Modem {
             self.outbox.sending = Some(sending);
             return;
         };
-        let Route { policy, nonce, account, rewriting } = route;
+        let Route { called, policy, nonce, account, rewriting } = route;
+        self.outbox.called = called;
         rewriting.apply(&mut letter);
         let Letter { draft, sender, recipients } = *letter;
         let Ok(sender) = sender.parse() else {

@@ -39,6 +39,7 @@ impl Modem {
             sender: None,
             recipients: Vec::new(),
         };
+        self.inbox.called = None;
         self.inbox.session = Session::Opening(link, now + IDLE_MAX);
         self.outputs.push_back(Output::Open { link, call });
         Answer::Await(Job::LogIn)
@@ -47,7 +48,8 @@ impl Modem {
     /// The session's link stands.
     pub(super) fn on_session_opened(&mut self, route: Route, now: Instant) {
         let Session::Opening(link, _) = self.inbox.session else { return };
-        let Route { policy, nonce, account, rewriting: _ } = route;
+        let Route { called, policy, nonce, account, rewriting: _ } = route;
+        self.inbox.called = called;
         let named = self.inbox.account.as_ref().map(|account| account.credentials.clone());
         let credentials = account.credentials(named.clone()).or(named);
         let log_in = nonce.map_or(LogIn::AsNote, LogIn::Sasl);
