@@ -8,7 +8,7 @@ use crate::home::Home;
 use crate::limits::DRIVE_OCTETS_MAX;
 use crate::network::{Network, Real, Sandbox, SharedUpstreams};
 use crate::port::{octets, screen, stdio};
-use crate::queue::worker::Worker;
+use crate::queue::worker::{Opening, Worker};
 use crate::queue::{Entrance, Queue};
 use crate::serve;
 use crate::trace::Trace;
@@ -47,7 +47,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
                 upstreams.set(config.upstreams);
                 queue = config.queue.map(Queue::new);
             }
-            worker = Worker::begin(queue.clone(), &upstreams);
+            worker = Worker::begin(queue.clone(), &upstreams, Opening::Once);
             let hello_name = Settings::default().hello_name;
             let queue = queue.map(|queue| Entrance { queue, hello_name });
             Network::Real(Real { line: "console".to_owned(), upstreams, sandbox, queue })

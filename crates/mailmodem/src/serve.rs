@@ -11,7 +11,7 @@ use crate::limits::DRIVE_OCTETS_MAX;
 use crate::line;
 use crate::network::SharedUpstreams;
 use crate::oauth::{Http, TokenSource, login};
-use crate::queue::worker::Worker;
+use crate::queue::worker::{Opening, Worker};
 use crate::queue::{self, Queue};
 use crate::retry::Retry;
 use crate::tls::Trust;
@@ -176,7 +176,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
     let queue = config.queue.clone().map(Queue::new);
     let mut lines = Lines { queue: queue.clone(), ..Lines::default() };
     lines.set_upstreams(config.upstreams);
-    let mut worker = Worker::begin(queue, &lines.upstreams);
+    let mut worker = Worker::begin(queue, &lines.upstreams, Opening::Again);
     lines.want(config.lines);
     let (mut is_ending, mut lines_have_ended) = (false, false);
     loop {

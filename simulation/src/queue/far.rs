@@ -82,6 +82,8 @@ pub(super) struct Server {
     recipients: Vec<String>,
     asked: usize,
     text: Option<Vec<u8>>,
+    /// Those whom it has refused for good; an empty address is everybody.
+    pub(super) refused: Vec<String>,
     is_silent: bool,
     pub(super) is_over: bool,
 }
@@ -97,6 +99,7 @@ impl Server {
             recipients: Vec::new(),
             asked: 0,
             text: None,
+            refused: Vec::new(),
             is_silent: false,
             is_over: false,
         };
@@ -145,6 +148,9 @@ impl Server {
             }
             let recipients = std::mem::take(&mut self.recipients);
             let dot = self.manner.dot;
+            if is_for_good(dot) {
+                self.refused.extend(recipients.iter().cloned());
+            }
             self.say(dot, said);
             self.is_over = self.manner.cuts_at_dot;
             return self.manner.takes.then_some(Taken { recipients, text });
@@ -153,18 +159,28 @@ impl Server {
         let answer = if line.starts_with("EHLO") {
             if self.manner.pipelining { "250-mx\r\n250 PIPELINING" } else { "250 mx" }
         } else if line.starts_with("MAIL") {
+            if is_for_good(self.manner.sender) {
+                self.refused.push(String::new());
+            }
             self.manner.sender
         } else if let Some(rest) = line.strip_prefix("RCPT TO:<") {
             let answer = self.manner.recipients.get(self.asked).copied().unwrap_or("250 well");
             self.asked += 1;
+            let address = rest.split('>').next().map(str::to_owned);
             if answer.starts_with("250") {
-                self.recipients.extend(rest.split('>').next().map(str::to_owned));
+                self.recipients.extend(address);
+            } else if is_for_good(answer) && !answer.starts_with("552") {
+                // RFC 5321 §4.5.3.1.10: that may mean 452.
+                self.refused.extend(address);
             }
             answer
         } else if line == "DATA" {
             match (self.recipients.is_empty(), self.manner.data) {
                 (true, _) => "554 for whom",
                 (false, data) => {
+                    if is_for_good(data) {
+                        self.refused.extend(self.recipients.iter().cloned());
+                    }
                     self.text = data.starts_with("354").then(Vec::new);
                     data
                 }
@@ -179,4 +195,8 @@ impl Server {
         self.say(answer, said);
         None
     }
+}
+
+fn is_for_good(answer: &str) -> bool {
+    answer.starts_with('5')
 }

@@ -48,6 +48,8 @@ pub(super) struct Mail {
     pub(super) tries: u64,
     /// Since when it waits for nothing but its time; `None` while it does not.
     pub(super) idle_since: Option<Duration>,
+    /// Its owner ordered that it be tried, and the order was taken off.
+    pub(super) is_to_be_tried: bool,
     /// Everything has become of it that ever will.
     is_over: bool,
 }
@@ -59,6 +61,8 @@ pub(super) struct Recipient {
     pub(super) times: u32,
     /// The disk says what became of it.
     is_noted: bool,
+    /// The server has refused it for good.
+    is_refused: bool,
     /// Its owner would rather have it twice than not.
     is_ordered_again: bool,
 }
@@ -89,7 +93,7 @@ struct Found {
 
 impl Recipient {
     pub(super) const fn new(address: String) -> Self {
-        Self { address, times: 0, is_noted: false, is_ordered_again: false }
+        Self { address, times: 0, is_noted: false, is_refused: false, is_ordered_again: false }
     }
 }
 
@@ -103,6 +107,7 @@ impl Mail {
             is_removed: false,
             tries: 0,
             idle_since: None,
+            is_to_be_tried: false,
             is_over: false,
         }
     }
@@ -236,6 +241,41 @@ impl Laws {
         Ok(())
     }
 
+    /// The server has refused these for good.
+    pub(super) fn refused(&mut self, number: usize, addresses: &[String]) {
+        let recipients = self.mails.get_mut(number).map(|mail| &mut mail.recipients).into_iter().flatten();
+        for recipient in recipients.filter(|recipient| addresses.contains(&recipient.address)) {
+            recipient.is_refused = true;
+        }
+    }
+
+    /// What its owner ordered of a mail has been looked at: the order `is_there` still, or was taken off. Nothing has failed,
+    /// and the mail is not under way.
+    pub(super) fn obeyed(
+        &mut self,
+        disk: &Hardware,
+        word: &str,
+        id: &str,
+        is_there: bool,
+    ) -> Result<(), Wrong> {
+        if is_there {
+            return Err(format!("the order to {word} {id} is not carried out"));
+        }
+        let is_in =
+            |state: &&str| disk.find(&self.settings.directory.join(format!("{id}.{state}"))).is_some();
+        let state = STATES.into_iter().find(is_in);
+        let mail = self.numbers.get(id).and_then(|number| self.mails.get_mut(*number));
+        match (word, state, mail) {
+            ("remove", Some(state), _) => Err(format!("{id} was to be removed, and is {state}")),
+            ("resend", Some("unknown"), _) => Err(format!("{id} was to be sent again, and is held")),
+            ("retry" | "resend", Some("waiting"), Some(mail)) => {
+                mail.is_to_be_tried = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// An attempt is over, of which these have the mail; `is_known` if the client heard so. The disk did all that was asked.
     pub(super) fn settled(
         &mut self,
@@ -262,6 +302,10 @@ impl Laws {
             if is_known && have_it.contains(&recipient.address) && !recipient.is_noted {
                 return Err(format!("{} has mail {number}, and that was not noted", recipient.address));
             }
+        }
+        if envelope.is_none() {
+            // Its report is the last one that was written.
+            return self.hold_the_end(disk, number, false);
         }
         Ok(())
     }
@@ -313,16 +357,18 @@ impl Laws {
         self.hold_reports(disk)?;
         for number in 0..self.mails.len() {
             if !is_there.get(number).copied().unwrap_or_default() {
-                self.hold_the_end(disk, number)?;
+                let may_be_gone = self.reports_may_be_gone();
+                self.hold_the_end(disk, number, may_be_gone)?;
             }
         }
         Ok(())
     }
 
     /// A mail is not in the queue: if it was accepted, all has come to an end that its owner can know of.
-    fn hold_the_end(&mut self, disk: &Hardware, number: usize) -> Result<(), Wrong> {
+    ///
+    /// Its report `may_be_gone` where other mails may have failed since.
+    fn hold_the_end(&mut self, disk: &Hardware, number: usize, may_be_gone: bool) -> Result<(), Wrong> {
         let failed = self.settings.directory.join("failed");
-        let may_be_gone = self.reports_may_be_gone();
         let (deadline, is_clock_set) = (self.settings.deadline, self.is_clock_set);
         let Some(mail) = self.mails.get_mut(number) else { return Ok(()) };
         let Some((id, at)) = mail.accepted.clone() else { return Ok(()) };
@@ -354,6 +400,8 @@ impl Laws {
                 if lived < deadline && !is_clock_set {
                     return Err(format!("mail {number}, {id}, was given up after {lived:?}"));
                 }
+            } else if !recipient.is_refused {
+                return Err(format!("mail {number}, {id}, was given up, and nobody has refused it: {why}"));
             }
         }
         mail.is_over = true;

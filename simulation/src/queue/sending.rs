@@ -34,6 +34,8 @@ pub(super) struct Told {
     pub(super) taken: Option<Taken>,
     /// How many octets were said.
     pub(super) said: usize,
+    /// Whom the server has refused for good.
+    pub(super) refused: Vec<String>,
     /// The attempt is over.
     pub(super) outcome: Option<Result<(), Failure>>,
 }
@@ -136,7 +138,12 @@ impl Sending {
             }
             _ => {
                 let octets = take(&mut self.up, chance);
-                Told { taken: self.reach(&octets), ..Told::default() }
+                let taken = self.reach(&octets);
+                let mut refused = std::mem::take(&mut self.server.refused);
+                if refused.iter().any(String::is_empty) {
+                    refused = self.attempt.call().recipients;
+                }
+                Told { taken, refused, ..Told::default() }
             }
         }
     }

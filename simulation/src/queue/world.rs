@@ -237,8 +237,7 @@ impl<'a> World<'a> {
 
     /// What the worker does whenever it wakes.
     fn work(&mut self) -> Result<(), Wrong> {
-        let Some(process) = &mut self.process else { return Ok(()) };
-        process.queue.obey();
+        self.obey()?;
         loop {
             let Some(process) = &mut self.process else { return Ok(()) };
             if self.machine.hardware().is_off() || process.sendings.len() >= QUEUE_SENDS_MAX {
@@ -252,6 +251,31 @@ impl<'a> World<'a> {
         self.note_idle()
     }
 
+    /// The program looks at the orders there are.
+    fn obey(&mut self) -> Result<(), Wrong> {
+        let Some(process) = &self.process else { return Ok(()) };
+        let place = directory().join("orders");
+        let orders = |machine: &Machine| -> Vec<String> {
+            machine.hardware().names(&place).map(|(name, _)| name.to_owned()).collect()
+        };
+        let (before, failures) = (orders(&self.machine), self.machine.hardware().failures);
+        process.queue.obey();
+        if self.machine.hardware().is_off()
+            || self.machine.hardware().failures > failures
+            || !process.is_whole
+        {
+            return Ok(());
+        }
+        let after = orders(&self.machine);
+        for name in before {
+            let Some((word, id)) = name.split_once('.') else { continue };
+            if !process.sendings.iter().any(|sending| sending.attempt.id().to_string() == id) {
+                self.laws.obeyed(&self.machine.hardware(), word, id, after.contains(&name))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Which mails wait for nothing but their time.
     fn note_idle(&mut self) -> Result<(), Wrong> {
         let now = self.now();
@@ -259,6 +283,7 @@ impl<'a> World<'a> {
         if let Some(process) = &self.process
             && process.sendings.len() < QUEUE_SENDS_MAX
             && process.is_whole
+            && !self.machine.hardware().is_off()
         {
             let queued = self.laws.queued(&self.machine.hardware())?;
             for (_, state, number, _) in queued.iter() {
@@ -272,6 +297,9 @@ impl<'a> World<'a> {
             }
         }
         for (number, mail) in self.laws.mails.iter_mut().enumerate() {
+            if mail.is_to_be_tried && idle.contains(&number) {
+                return Err(format!("mail {number} was to be tried, and is not"));
+            }
             mail.idle_since = idle.contains(&number).then(|| mail.idle_since.unwrap_or(now));
         }
         Ok(())
@@ -282,6 +310,7 @@ impl<'a> World<'a> {
         let number = self.laws.number_of(&self.machine.hardware(), &id)?;
         if let Some(mail) = self.laws.mails.get_mut(number) {
             mail.idle_since = None;
+            mail.is_to_be_tried = false;
             mail.tries += u64::from(attempt.is_needed());
         }
         if !attempt.is_needed() {
@@ -331,6 +360,9 @@ impl<'a> World<'a> {
             self.note(format_args!("the server has {} octets for {:?}", taken.text.len(), taken.recipients));
             self.lived.sent += 1;
             self.laws.taken(&self.machine.hardware(), taken)?;
+        }
+        if let Some(number) = self.process.as_ref().and_then(|it| it.sendings.get(at)).map(|it| it.number) {
+            self.laws.refused(number, &told.refused);
         }
         let Some(process) = &mut self.process else { return Ok(()) };
         if self.machine.hardware().is_off() {
@@ -516,6 +548,7 @@ impl<'a> World<'a> {
         }
         for mail in &mut self.laws.mails {
             mail.idle_since = None;
+            mail.is_to_be_tried = false;
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub(super) fn tell(
         Ok(()) | Err(_) => {}
     }
     place.sync(&spool.failed())?;
-    keep_within(place, &spool.failed(), octets_max)
+    keep_within(place, &spool.failed(), octets_max, id)
 }
 
 fn copy(place: &dyn Place, file: &Path, to: &Path) -> io::Result<()> {
@@ -74,8 +74,8 @@ fn remove(place: &dyn Place, file: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes the oldest reports, until what is left is within the bounds. The newest always stays.
-fn keep_within(place: &dyn Place, directory: &Path, octets_max: u64) -> io::Result<()> {
+/// Removes the oldest mails' reports, until what is left is within the bounds. The `last` one written always stays.
+fn keep_within(place: &dyn Place, directory: &Path, octets_max: u64, last: Id) -> io::Result<()> {
     let mut reports: BTreeMap<Id, (u64, Vec<PathBuf>)> = BTreeMap::new();
     for (id, end) in names(place, directory)? {
         let file = directory.join(format!("{id}.{end}"));
@@ -88,8 +88,11 @@ fn keep_within(place: &dyn Place, directory: &Path, octets_max: u64) -> io::Resu
         files.push(file);
     }
     let mut octets: u64 = reports.values().map(|(octets, _)| octets).sum();
-    while (reports.len() > FAILED_MAX || octets > octets_max) && reports.len() > 1 {
+    let mut count = reports.len();
+    reports.remove(&last);
+    while count > FAILED_MAX || octets > octets_max {
         let Some((id, (its_octets, files))) = reports.pop_first() else { break };
+        count -= 1;
         tracing::warn!(%id, "the report of a failed mail is removed: there are too many, and it is the oldest");
         files.iter().try_for_each(|file| remove(place, file))?;
         octets = octets.saturating_sub(its_octets);

@@ -43,6 +43,8 @@ struct Ground {
     mails: usize,
     /// And how many octets.
     octets: u64,
+    /// There was one, at the start, of which the envelope could not be read.
+    has_unread: bool,
 }
 
 struct Entry {
@@ -133,7 +135,9 @@ impl Queue {
             return Ok(Arc::clone(spool));
         }
         let spool = Arc::new(Spool::open(Arc::clone(&self.0.place), self.settings().directory.clone())?);
-        for listed in spool::list(self.place(), spool.directory())? {
+        let listed = spool::list(self.place(), spool.directory())?;
+        spool.clear_beside(&listed)?;
+        for listed in listed {
             self.take_up(&mut ground, &spool, listed);
         }
         ground.spool = Some(Arc::clone(&spool));
@@ -150,7 +154,10 @@ impl Queue {
         let Listed { id, state: mut at, envelope } = listed;
         let mut envelope = match envelope {
             Ok(envelope) => envelope,
-            Err(error) => return tracing::error!(%id, %error, "a queued mail's envelope cannot be read"),
+            Err(error) => {
+                ground.has_unread = true;
+                return tracing::error!(%id, %error, "a queued mail's envelope cannot be read");
+            }
         };
         let to = match (at, self.settings().when_fate_unknown) {
             // With nobody left to wait for it, the outcome was written.
@@ -161,19 +168,28 @@ impl Queue {
         };
         let standing = Standing { is_known: to != State::Unknown, has_gone: false };
         let mut unnoted = None;
+        if at == State::Sending && to == State::Unknown {
+            // Not what the attempt before this one came to: its owner would take that for the last word.
+            verdict::is_left_open(
+                &mut envelope,
+                "this program ended before the answer to the whole message was known",
+            );
+            if let Err(error) = spool.write(id, at, &envelope) {
+                tracing::error!(%id, %error, "cannot note why the fate of a queued mail is unknown");
+                unnoted = Some(standing);
+            }
+        }
         if at != to
             && let Err(error) = spool.turn(id, &mut at, to)
         {
             tracing::error!(%id, %error, "cannot note the state of a queued mail");
             unnoted = Some(standing);
         }
-        if to == State::Unknown {
-            let words = "this program ended before the answer to the whole message was known".to_owned();
-            envelope.words.get_or_insert(words);
-            if let Err(error) = self.tell(spool, id, to, &envelope) {
-                tracing::error!(%id, %error, "cannot tell of a queued mail that is held");
-                unnoted = Some(standing);
-            }
+        if to == State::Unknown
+            && let Err(error) = self.tell(spool, id, to, &envelope)
+        {
+            tracing::error!(%id, %error, "cannot tell of a queued mail that is held");
+            unnoted = Some(standing);
         }
         let now = self.place().time();
         let settings = self.settings();
@@ -237,6 +253,12 @@ impl Queue {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ground().entries.is_empty()
+    }
+
+    /// Whether there is a mail that its owner may order something about.
+    pub(super) fn may_be_ordered(&self) -> bool {
+        let ground = self.ground();
+        ground.has_unread || !ground.entries.is_empty()
     }
 
     /// How much room is taken, by those that come in too: mails, and their octets.
@@ -390,6 +412,7 @@ impl Queue {
         let Some(spool) = self.ground().spool.clone() else { return };
         let place = spool.orders();
         for (order, id) in orders::read(self.place(), &place) {
+            self.take_up_late(&spool, id);
             let take_off = || orders::done(self.place(), &place, order, id);
             let obeyed = match order {
                 // Its turn comes when the mail is not under way any more.
@@ -403,6 +426,21 @@ impl Queue {
                 tracing::error!(%id, %error, "an order for a queued mail cannot be carried out");
             }
         }
+    }
+
+    /// Takes up a mail that could not be read at the start, and can be now.
+    fn take_up_late(&self, spool: &Spool, id: Id) {
+        let mut ground = self.ground();
+        if ground.entries.contains_key(&id) || !spool.is_from_before(id) {
+            return;
+        }
+        let Some(listed) = spool::find(self.place(), spool.directory(), id) else { return };
+        let listed = [listed];
+        if let Err(error) = spool.clear_beside(&listed) {
+            tracing::error!(%id, %error, "cannot remove what is left beside a queued mail's envelope");
+        }
+        let [listed] = listed;
+        self.take_up(&mut ground, spool, listed);
     }
 
     fn is_under_way(&self, id: Id) -> bool {
@@ -432,7 +470,8 @@ impl Queue {
 
     fn remove(&self, spool: &Spool, id: Id) -> io::Result<()> {
         let mut ground = self.ground();
-        let Some(entry) = ground.entries.get(&id) else { return spool.remove_unreadable(id) };
+        // One that is not taken up: its envelope cannot be read, or it was not accepted and a failing disk kept it.
+        let Some(entry) = ground.entries.get(&id) else { return spool.remove_all(id) };
         tracing::info!(%id, "a queued mail is removed by its owner's order");
         spool.remove(id, entry.state)?;
         if !entry.envelope.has_failed() {

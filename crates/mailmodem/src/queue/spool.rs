@@ -88,6 +88,8 @@ pub(super) struct Spool {
     _lock: Box<dyn Send + Sync>,
     /// The last name that was given.
     last: AtomicU64,
+    /// The last one that was given before this was opened.
+    last_of_before: u64,
 }
 
 impl Spool {
@@ -102,32 +104,23 @@ impl Spool {
             place.make_directory(&directory.join(inside))?;
         }
         place.sync(&directory)?;
-        let spool = Self { place, directory, _lock: lock, last: AtomicU64::new(0) };
         let mut last = 0;
-        for part in [spool.directory.clone(), spool.failed()] {
-            for (id, _) in names(spool.place(), &part)? {
+        for part in [directory.clone(), directory.join("failed")] {
+            for (id, _) in names(place.as_ref(), &part)? {
                 last = last.max(id.0);
             }
         }
-        spool.last.store(last, Ordering::Relaxed);
+        let spool = Self { place, directory, _lock: lock, last: AtomicU64::new(last), last_of_before: last };
         spool.clear()?;
         Ok(spool)
     }
 
-    /// Removes what belongs to no accepted mail, and all envelopes of a mail but one, if that can be read: several changes of
-    /// a name, of which the power let the disk keep only some, leave more.
+    /// Removes what belongs to no accepted mail.
     fn clear(&self) -> io::Result<()> {
         let names = names(self.place(), &self.directory)?;
         let states = states(&names);
         for (id, end) in &names {
-            let state = states.get(id);
-            let is_left = match state_of(end) {
-                Some(of_this) => {
-                    state.is_some_and(|&of_all| of_this != of_all && self.is_readable(*id, of_all))
-                }
-                None => end == "new" || (end == "eml" && state.is_none()),
-            };
-            if is_left {
+            if end == "new" || (end == "eml" && !states.contains_key(id)) {
                 tracing::debug!(%id, end, "removed what was left of a mail that was not accepted, or of a change");
                 self.place.remove(&self.path(*id, end))?;
             }
@@ -135,8 +128,28 @@ impl Spool {
         self.place.sync(&self.directory)
     }
 
-    fn is_readable(&self, id: Id, state: State) -> bool {
-        read_envelope(self.place(), &self.path(id, state.name())).is_ok()
+    /// Removes the envelopes beside those that were read: several changes of a name, of which the power let the disk keep
+    /// only some, leave more. Beside one that could not be read another may be all that is known of a mail.
+    ///
+    /// # Errors
+    /// One is still there, or may be.
+    pub(super) fn clear_beside(&self, read: &[Listed]) -> io::Result<()> {
+        let kept: BTreeMap<Id, State> =
+            read.iter().filter(|it| it.envelope.is_ok()).map(|listed| (listed.id, listed.state)).collect();
+        for (id, end) in names(self.place(), &self.directory)? {
+            if let (Some(state), Some(kept)) = (state_of(&end), kept.get(&id))
+                && state != *kept
+            {
+                tracing::debug!(%id, end, "removed what was left of a change");
+                self.place.remove(&self.path(id, &end))?;
+            }
+        }
+        self.place.sync(&self.directory)
+    }
+
+    /// Whether a mail of this name is none that was taken since the queue was opened.
+    pub(super) const fn is_from_before(&self, id: Id) -> bool {
+        id.0 <= self.last_of_before
     }
 
     /// What it is on.
@@ -239,10 +252,15 @@ impl Spool {
 
     /// Removes a mail. What a failure has left is removed when this is done again.
     pub(super) fn remove(&self, id: Id, state: State) -> io::Result<()> {
-        self.remove_all(id, &[state])
+        self.remove_of(id, &[state])
     }
 
-    fn remove_all(&self, id: Id, states: &[State]) -> io::Result<()> {
+    /// The same, in whatever state it is.
+    pub(super) fn remove_all(&self, id: Id) -> io::Result<()> {
+        self.remove_of(id, &State::ALL)
+    }
+
+    fn remove_of(&self, id: Id, states: &[State]) -> io::Result<()> {
         // The envelopes first: a message alone is nothing.
         for state in states {
             match self.place.remove(&self.path(id, state.name())) {
@@ -253,14 +271,6 @@ impl Spool {
         self.place.sync(&self.directory)?;
         self.drop_file(&self.message(id));
         Ok(())
-    }
-
-    /// Removes a mail that is not taken up since its envelope cannot be read.
-    pub(super) fn remove_unreadable(&self, id: Id) -> io::Result<()> {
-        match find(self.place(), &self.directory, id) {
-            Some(Listed { envelope: Err(_), .. }) => self.remove_all(id, &State::ALL),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::envelope::Fate;
 use super::orders::{self, Order};
 use super::place::ThisMachine;
 use super::spool::{self, Id, Listed, Spool, State};
-use super::worker::Worker;
+use super::worker::{Opening, Worker};
 use super::{Entrance, Queue, Settings, WhenFateUnknown, bounce};
 use crate::link::Stopwatch;
 use crate::network::SharedUpstreams;
@@ -187,7 +187,7 @@ impl World {
     }
 
     fn work(&mut self) {
-        self.worker = Some(Worker::begin(Some(self.queue.clone()), &self.upstreams));
+        self.worker = Some(Worker::begin(Some(self.queue.clone()), &self.upstreams, Opening::Again));
     }
 
     /// Ends the worker, as SIGTERM does.
@@ -674,6 +674,48 @@ async fn an_envelope_that_cannot_be_read_is_told_and_not_touched() {
 }
 
 #[tokio::test]
+async fn an_envelope_that_can_be_read_again_is_taken_up_by_an_order() {
+    let mut mx = Mx::start(vec![]).await;
+    let mut world = World::new(vec![upstream("up", mx.port)]);
+    world.put("up", &["a@b"], MESSAGE).await.unwrap();
+    let id = world.listed()[0].id;
+    let waiting = world.settings.directory.join(format!("{id}.waiting"));
+    let readable = fs::read(&waiting).unwrap();
+    fs::write(&waiting, "{").unwrap();
+    world.begin_again().await;
+    world.work();
+    fs::write(&waiting, readable).unwrap();
+    orders::give(&world.settings.directory.join("orders"), Order::Retry, id).unwrap();
+    mx.next().await;
+    world.wait_until(is_empty).await;
+    world.stop().await;
+}
+
+/// What the attempt before came to is not why nobody knows what the last one did: its owner would have it sent again.
+#[tokio::test]
+async fn an_unknown_fate_is_not_told_in_the_words_of_an_earlier_attempt() {
+    let mut world = World::new(vec![upstream("up", 1)]);
+    world.put("up", &["a@b"], MESSAGE).await.unwrap();
+    let Listed { id, envelope, .. } = world.listed().remove(0);
+    let mut envelope = envelope.unwrap();
+    for words in [&mut envelope.words, &mut envelope.recipients[0].words] {
+        *words = Some("answered \"451 not now\"".to_owned());
+    }
+    {
+        let spool = world.queue.spool().unwrap();
+        spool.write(id, State::Waiting, &envelope).unwrap();
+        spool.turn(id, &mut { State::Waiting }, State::Sending).unwrap();
+    }
+    for _ in 0..2 {
+        world.begin_again().await;
+        let report = world.report(id);
+        assert!(report.contains("this program ended before") && !report.contains("451"), "{report}");
+        let words = world.listed().remove(0).envelope.unwrap().words;
+        assert!(words.is_some_and(|words| words.contains("this program ended before")));
+    }
+}
+
+#[tokio::test]
 async fn a_queue_is_one_process_s() {
     let world = World::new(vec![]);
     world.queue.open().unwrap();
@@ -704,7 +746,34 @@ async fn the_oldest_reports_make_room_for_the_newest() {
         room_for_two = 2 * one + one / 2;
         ids.push(id);
     }
-    let failed: Vec<String> = world.files().into_iter().filter(|file| file.starts_with("failed/")).collect();
-    let expected = ids[1..].iter().flat_map(|id| ["eml", "txt"].map(|end| format!("failed/{id}.{end}")));
-    assert_eq!(failed, expected.collect::<Vec<_>>());
+    let reported = |of: &[Id]| {
+        let failed: Vec<String> =
+            world.files().into_iter().filter(|file| file.starts_with("failed/")).collect();
+        let expected = of.iter().flat_map(|id| ["eml", "txt"].map(|end| format!("failed/{id}.{end}")));
+        assert_eq!(failed, expected.collect::<Vec<_>>());
+    };
+    reported(&ids[1..]);
+
+    // Not that which has just been written: the mail is removed next, and nothing else is left of it.
+    let spool = world.queue.spool().unwrap();
+    let envelope = spool::find(&ThisMachine, &world.settings.directory, ids[0]).unwrap().envelope.unwrap();
+    bounce::tell(&spool, ids[0], State::Waiting, &envelope, room_for_two).unwrap();
+    reported(&[ids[0], ids[2]]);
+}
+
+#[tokio::test]
+async fn a_queue_that_another_process_has_is_opened_when_that_has_ended() {
+    let mut mx = Mx::start(vec![]).await;
+    let mut world = World::new(vec![upstream("up", mx.port)]);
+    world.put("up", &["a@b"], MESSAGE).await.unwrap();
+    // What the other process has is what was put; the worker is of this one.
+    let other = std::mem::replace(&mut world.queue, Queue::new(world.settings.clone()));
+    world.work();
+    // It tries once, in vain.
+    tokio::task::yield_now().await;
+    assert!(world.queue.is_empty());
+    drop(other);
+    mx.next().await;
+    world.wait_until(is_empty).await;
+    world.stop().await;
 }

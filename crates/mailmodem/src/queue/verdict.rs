@@ -29,6 +29,7 @@ enum Meaning {
 /// Writes the outcome of an attempt into the envelope: why it failed, if it did, and the recipients that were refused on
 /// the way.
 pub(super) fn enter(envelope: &mut Envelope, skipped: &[Failure], not_sent: Option<&NotSent>) -> Verdict {
+    forget_earlier(envelope);
     let mut refused: Vec<&str> = Vec::new();
     let last = not_sent.and_then(|not_sent| not_sent.failure.as_ref());
     for failure in skipped.iter().chain(last) {
@@ -64,6 +65,19 @@ pub(super) fn enter(envelope: &mut Envelope, skipped: &[Failure], not_sent: Opti
         envelope.words = Some(words);
     }
     verdict
+}
+
+/// Nobody knows what the last attempt came to, and why.
+pub(super) fn is_left_open(envelope: &mut Envelope, why: &str) {
+    forget_earlier(envelope);
+    envelope.words = Some(why.to_owned());
+}
+
+/// What an earlier attempt came to says nothing about the last one.
+fn forget_earlier(envelope: &mut Envelope) {
+    for recipient in envelope.recipients.iter_mut().filter(|recipient| recipient.fate == Fate::Waiting) {
+        recipient.words = None;
+    }
 }
 
 /// Gives up those who still wait.

@@ -15,6 +15,15 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+/// Whether a queue that cannot be opened, since another process has it or the disk fails, is opened as soon as it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It is: this process is there to send what is in it.
+    Again,
+    /// It is not, unless a mail needs it: it is left to the process that has it, and to the next one of its kind.
+    Once,
+}
+
 /// What sends queued mail, if there is a queue.
 #[derive(Default)]
 pub struct Worker {
@@ -26,17 +35,10 @@ pub struct Worker {
 impl Worker {
     /// Begins to send what is in the queue, and what will be.
     #[must_use]
-    pub fn begin(queue: Option<Queue>, upstreams: &SharedUpstreams) -> Self {
+    pub fn begin(queue: Option<Queue>, upstreams: &SharedUpstreams, opening: Opening) -> Self {
         let Some(queue) = queue else { return Self::default() };
-        // Otherwise it is opened by the first mail that needs it.
-        let is_wanted = upstreams.get().iter().any(|upstream| upstream.delivery == Delivery::Queued);
-        if (is_wanted || queue.is_there())
-            && let Err(error) = queue.open()
-        {
-            tracing::error!(%error, "the queue cannot be used");
-        }
         let (stop, stopped) = oneshot::channel();
-        let work = run(queue, upstreams.clone(), async move { drop(stopped.await) });
+        let work = run(queue, upstreams.clone(), opening, async move { drop(stopped.await) });
         Self { task: Some(tokio::spawn(work)), stop: Some(stop) }
     }
 
@@ -60,11 +62,16 @@ impl Worker {
 
 /// Sends mail until it is to `stop`. What is under way then may come to its end within [`LINE_GRACE`]; what does not
 /// is as if the process were killed.
-async fn run(queue: Queue, upstreams: SharedUpstreams, stop: impl Future<Output = ()>) {
+async fn run(queue: Queue, upstreams: SharedUpstreams, opening: Opening, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
     let mut sends = JoinSet::new();
     let mut busy = BTreeSet::new();
+    let mut trouble = None;
+    open(&queue, &upstreams, &mut trouble);
     loop {
+        if trouble.is_some() && opening == Opening::Again {
+            open(&queue, &upstreams, &mut trouble);
+        }
         queue.obey();
         while sends.len() < QUEUE_SENDS_MAX
             && let Some(attempt) = Attempt::next(&queue, &busy)
@@ -81,11 +88,11 @@ async fn run(queue: Queue, upstreams: SharedUpstreams, stop: impl Future<Output 
         let next_try = if sends.len() < QUEUE_SENDS_MAX { queue.next_try(&busy) } else { None };
         let next_check = Instant::now() + QUEUE_CHECK;
         let wake = async {
-            // Nobody orders anything about nothing.
-            if queue.is_empty() {
-                std::future::pending::<()>().await;
-            } else {
+            let is_tried_again = trouble.is_some() && opening == Opening::Again;
+            if is_tried_again || queue.may_be_ordered() {
                 sleep_until(next_try.unwrap_or(next_check).min(next_check)).await;
+            } else {
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {
@@ -107,6 +114,21 @@ async fn run(queue: Queue, upstreams: SharedUpstreams, stop: impl Future<Output 
     if ended.await.is_err() {
         tracing::warn!(mails = sends.len(), "ended while queued mails were under way");
     }
+}
+
+/// Opens the queue, if it is needed: what an earlier process left in it is to be sent, or an upstream may want it. Each new
+/// `trouble` with that is told once.
+fn open(queue: &Queue, upstreams: &SharedUpstreams, trouble: &mut Option<String>) {
+    let is_wanted = upstreams.get().iter().any(|upstream| upstream.delivery == Delivery::Queued);
+    // Otherwise it is opened by the first mail that needs it.
+    if !is_wanted && !queue.is_there() {
+        return;
+    }
+    let error = queue.open().err().map(|error| error.to_string());
+    if let Some(error) = error.as_ref().filter(|error| trouble.as_ref() != Some(error)) {
+        tracing::error!(error, "the queue cannot be used");
+    }
+    *trouble = error;
 }
 
 async fn make(mut attempt: Attempt, queue: Queue, upstreams: SharedUpstreams) {
@@ -135,6 +157,7 @@ async fn send(attempt: &mut Attempt, upstream: Option<&Upstream>) -> Result<(), 
     }
     let (id, outgoing, call) = (attempt.id(), attempt.outgoing()?, attempt.call());
     let reply = outgoing.send(upstream, &call, |_, told| attempt.hear(told)).await?;
-    tracing::info!(%id, upstream = attempt.upstream(), "the server took a queued mail: {reply}");
+    let (server, port) = upstream.server(&call);
+    tracing::info!(%id, upstream = upstream.name, "{server}:{port} took a queued mail: {reply}");
     Ok(())
 }
