@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// What is described cannot be called, or the call came to nothing; the error says why.
 pub async fn run(config: Config, flags: CheckFlags) -> anyhow::Result<()> {
     let CheckFlags { call: described, send_test } = flags;
-    let (mut call, upstream, stays) = match config.upstreams.named(&described.server) {
+    let (mut call, line, upstream) = match config.upstreams.named(&described.server) {
         Some(upstream) => {
             let named = upstream.matching.protocol.map(|protocol| match protocol {
                 Protocol::Smtp => ProtocolFlag::Smtp,
@@ -46,20 +46,32 @@ pub async fn run(config: Config, flags: CheckFlags) -> anyhow::Result<()> {
                     upstream.name
                 )
             })?;
-            let (call, _) = call(&config, described.at(&host, upstream.port, named))?;
-            (call, Arc::clone(upstream), false)
+            let (call, line) = call(&config, described.at(&host, upstream.port, named))?;
+            (call, line, Arc::clone(upstream))
         }
         None => {
+            if config.upstreams.iter().next().is_some() && !described.server.contains([':', '.']) {
+                let known: Vec<&str> =
+                    config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+                bail!(
+                    "there is no upstream {}; there are {}. A server is named with its port, NAME:PORT",
+                    described.server,
+                    known.join(", ")
+                );
+            }
             print(&explain(&config, described.clone())?)?;
             let (call, line) = call(&config, described)?;
             let upstream = Arc::clone(config.upstreams.find(&line, &call));
-            let stays = config.lines.get(&line).is_some_and(|line| line.upstream == LineNetwork::Sandbox);
-            (call, upstream, stays)
+            if config.lines.get(&line).is_some_and(|line| line.upstream == LineNetwork::Sandbox) {
+                bail!("such a call stays on this machine: there is nothing to be tried");
+            }
+            (call, line, upstream)
         }
     };
-    if upstream.deliver == Deliver::Sandbox || stays {
+    if upstream.deliver == Deliver::Sandbox {
         bail!("such a call stays on this machine: there is nothing to be tried");
     }
+    let apop = config.lines.get(&line).is_some_and(|line| line.settings.apop);
     let checked = async {
         match (call.protocol, send_test) {
             (Protocol::Smtp, Some(recipient)) => {
@@ -67,7 +79,7 @@ pub async fn run(config: Config, flags: CheckFlags) -> anyhow::Result<()> {
                 send(&upstream, call.clone()).await
             }
             (Protocol::Smtp, None) => bail!("SMTP is tried with a mail: --send-test YOUR@ADDRESS sends one"),
-            (Protocol::Pop3, _) => fetch(&upstream, &call).await,
+            (Protocol::Pop3, _) => fetch(&upstream, &call, apop).await,
         }
     };
     let checked = tokio::time::timeout(CHECK_MAX, checked).await;
@@ -144,6 +156,9 @@ async fn send(upstream: &Upstream, mut call: Call) -> anyhow::Result<()> {
     });
     match sent.await {
         Ok(_) => {
+            if upstream.log_in == LogIn::AsNamed {
+                step(last, "not tried: the log-in, since the password is the terminal's, and not known here");
+            }
             step(
                 last,
                 &format!("well: the server has the mail to {recipient}; its Message-ID begins with {unique}"),
@@ -160,7 +175,7 @@ async fn send(upstream: &Upstream, mut call: Call) -> anyhow::Result<()> {
     }
 }
 
-async fn fetch(upstream: &Upstream, call: &Call) -> anyhow::Result<()> {
+async fn fetch(upstream: &Upstream, call: &Call, apop: bool) -> anyhow::Result<()> {
     let watch = Stopwatch::start();
     let (server, port) = upstream.server(call);
     let Dialled { link, route, handshake, token: _ } = match dial_upstream(upstream, call).await {
@@ -175,10 +190,12 @@ async fn fetch(upstream: &Upstream, call: &Call) -> anyhow::Result<()> {
     step(watch.now(), "connected");
     let Route { called: _, policy, nonce, account, rewriting: _ } = route;
     let credentials = account.credentials(None).with_context(|| {
-        "nobody logs in: the upstream has no user, and mailmodem check does not know the terminal's password".to_owned()
+        "nobody logs in: the password is the terminal's, and not known here. A host tries it, by AT+POP3SRV and AT+POP3IN; or \
+         give the upstream a user and its password"
+            .to_owned()
     })?;
     let log_in = nonce.map_or(Pop3LogIn::AsNote, Pop3LogIn::Sasl);
-    let mut client = Pop3::new(Account::new(credentials, true, log_in)?, policy, watch.now());
+    let mut client = Pop3::new(Account::new(credentials, apop, log_in)?, policy, watch.now());
     client.trace();
     let mut running = Running::new(client, link, handshake, watch);
     let (mut mails, mut obstacle) = (None, None);

@@ -230,6 +230,9 @@ fn check(line: &LineConfig, others: &BTreeMap<String, LineConfig>) -> Result<(),
         if place(&other.port) == place(&line.port) && !line.port.is_any_free_one() {
             return Err(format!("\"{name}\" and \"{}\" have the same port; give each its own", other.name));
         }
+        if other.trace.is_some() && other.trace == line.trace {
+            return Err(format!("\"{name}\" and \"{}\" have the same trace; give each its own", other.name));
+        }
         if other.dir == line.dir {
             return Err(format!("\"{name}\" and \"{}\" have the same dir; give each its own", other.name));
         }
@@ -285,11 +288,34 @@ fn missing(key: &str) -> &str {
     }
 }
 
+/// What the parser wanted.
+fn in_words(wanted: &str) -> &str {
+    match wanted {
+        "u16" => "a number from 0 to 65535, without quotes",
+        "a boolean" => "true or false, without quotes",
+        "a sequence" => "a list, such as [\"a\", \"b\"]",
+        "struct MatchTable" => "a table, such as { protocol = \"smtp\", server = \"smtp.server.com\" }",
+        "struct CardTable" => "a table, such as { dir = \"/media/card\" }",
+        "usize" | "u64" | "a nonzero usize" | "a nonzero u64" => "a number, without quotes",
+        "string or table" => "a word in quotes",
+        wanted => wanted,
+    }
+}
+
 /// The parser's words, in ours: an unknown key or word comes with the nearest known one.
 fn explain(message: &str) -> String {
     if let Some(key) = message.strip_prefix("missing field ") {
         let key = key.trim_matches('`');
         return format!("the key \"{key}\" is missing here: {}", missing(key));
+    }
+    if message.starts_with("invalid type: map, expected a sequence") {
+        return "there may be several of these: write its name in two brackets, [[line]] or [[upstream]]"
+            .to_owned();
+    }
+    if let Some((found, wanted)) =
+        message.strip_prefix("invalid type: ").and_then(|it| it.split_once(", expected "))
+    {
+        return format!("this is {found}, and should be {}", in_words(wanted));
     }
     let Some((kind, rest)) = ["unknown field", "unknown variant"]
         .iter()
@@ -305,7 +331,12 @@ fn explain(message: &str) -> String {
     let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     // What other programs call it, and no letter of it is like ours.
     let nearest = known.iter().find(|word| unknown == "starttls" && **word == "required").or(nearest);
-    let hint = nearest.map(|nearest| format!("; did you mean \"{nearest}\"?")).unwrap_or_default();
+    let hint = match (unknown, tables::place_of(unknown)) {
+        // It is like "sandbox", and nobody who writes it means that mail is to stay here.
+        ("queued", _) if what == "word" => "; that is delivery = \"queued\".".to_owned(),
+        (_, Some(place)) if what == "key" => format!("; it stands in {place}."),
+        _ => nearest.map(|nearest| format!("; did you mean \"{nearest}\"?")).unwrap_or_default(),
+    };
     format!("unknown {what} \"{unknown}\"{hint} Known here: {}", known.join(", "))
 }
 

@@ -12,6 +12,7 @@ use crate::queue::worker::{Opening, Worker};
 use crate::queue::{Entrance, Queue};
 use crate::serve;
 use crate::trace::Trace;
+use crate::upstream::CONSOLE_LINE;
 use anyhow::{Context as _, bail};
 use modem::clock::Calendar;
 use modem::settings::Settings;
@@ -50,7 +51,7 @@ pub async fn run(flags: ConsoleFlags) -> anyhow::Result<()> {
             worker = Worker::begin(queue.clone(), &upstreams, Opening::Once);
             let hello_name = Settings::default().hello_name;
             let queue = queue.map(|queue| Entrance { queue, hello_name });
-            Network::Real(Real { line: "console".to_owned(), upstreams, sandbox, queue })
+            Network::Real(Real { line: CONSOLE_LINE.to_owned(), upstreams, sandbox, queue })
         }
         NetworkKind::Sandbox if flags.config.is_some() => {
             bail!("the sandbox asks no upstream map; take --network real with --config")

@@ -152,12 +152,16 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
     }
     for upstream in config.upstreams.iter() {
         words += &format!("  upstream {}\n", upstream.summary());
-        if let Some(danger) = upstream.danger() {
-            words += &format!("  take care: {danger}\n");
-        }
         if let Some(missing) = upstream.missing() {
             words += &format!("  not seen from here: {missing}\n");
         }
+    }
+    for doubt in config.upstreams.doubts(config.lines.keys().map(String::as_str)) {
+        words += &format!("  take care: {doubt}\n");
+    }
+    let asks = |line: &LineConfig| line.upstream == LineNetwork::Direct;
+    if config.upstreams.iter().next().is_some() && !config.lines.values().any(asks) {
+        words += "  take care: no line asks the upstreams; those with upstream = \"direct\" do\n";
     }
     Ok(words)
 }
@@ -175,7 +179,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
     let mut hung_up = signal(SignalKind::hangup())?;
     let queue = config.queue.clone().map(Queue::new);
     let mut lines = Lines { queue: queue.clone(), ..Lines::default() };
-    lines.set_upstreams(config.upstreams);
+    lines.set_upstreams(config.upstreams, &config.lines);
     let mut worker = Worker::begin(queue, &lines.upstreams, Opening::Again);
     lines.want(config.lines);
     let (mut is_ending, mut lines_have_ended) = (false, false);
@@ -213,7 +217,7 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                             tracing::warn!("how mail is queued changes with the next start only");
                         }
                         tracing::info!(lines = new.lines.len(), "the config is read again");
-                        lines.set_upstreams(new.upstreams);
+                        lines.set_upstreams(new.upstreams, &new.lines);
                         lines.want(new.lines);
                     }
                     Err(error) => tracing::error!("{error}; nothing changes"),
@@ -264,14 +268,14 @@ struct Standing {
 }
 
 impl Lines {
-    /// Has these upstreams be those of all lines, and says what is dangerous about them. Mail in the queue does not wait
+    /// Has these upstreams be those of all lines, and says what is doubtful about them. Mail in the queue does not wait
     /// for one that was mended.
-    fn set_upstreams(&mut self, upstreams: Upstreams) {
+    fn set_upstreams(&mut self, upstreams: Upstreams, lines: &BTreeMap<String, LineConfig>) {
         self.watches = JoinSet::new();
+        for doubt in upstreams.doubts(lines.keys().map(String::as_str)) {
+            tracing::warn!("{doubt}");
+        }
         for upstream in upstreams.iter() {
-            if let Some(danger) = upstream.danger() {
-                tracing::warn!("{danger}");
-            }
             if let LogIn::Token { tokens, .. } = &upstream.log_in {
                 self.watches.spawn(Arc::clone(tokens).watch());
             }

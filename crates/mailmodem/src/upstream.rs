@@ -59,7 +59,34 @@ impl Upstreams {
     pub fn find(&self, line: &str, call: &Call) -> &Arc<Upstream> {
         self.rules.iter().find(|rule| rule.matching.takes(line, call)).unwrap_or(&self.as_named)
     }
+
+    /// What the owner of `lines` may not have meant, in words.
+    pub fn doubts<'a>(&self, lines: impl IntoIterator<Item = &'a str> + Clone) -> Vec<String> {
+        let mut doubts = Vec::new();
+        for (at, rule) in self.rules.iter().enumerate() {
+            let mut doubt = |words: &str| doubts.push(format!("upstream {} {words}", rule.name));
+            if let Some(words) = rule.doubt() {
+                doubt(words);
+            }
+            let takes_all = |before: &Upstream| before.matching.takes_all_of(rule.matching.protocol);
+            if let Some(before) = self.rules.iter().take(at).find(|before| takes_all(before)) {
+                doubt(&format!("takes no call: {} before it takes all of them", before.name));
+            }
+            if let Some(pattern) = &rule.matching.line
+                && !lines.clone().into_iter().chain([CONSOLE_LINE]).any(|line| pattern.matches(line))
+            {
+                doubt(&format!("takes no call: there is no line {pattern}"));
+            }
+        }
+        doubts
+    }
 }
+
+/// Where servers speak TLS from the first octet (RFC 8314 §7.3, §7.1).
+const IMPLICIT_PORTS: [u16; 2] = [465, 995];
+
+/// The name of the line that the console is, for rules about lines.
+pub const CONSOLE_LINE: &str = "console";
 
 /// A rule, and what it leads to. The default takes everything to where it was named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,6 +224,12 @@ pub enum Delivery {
 }
 
 impl Matching {
+    /// Whether it takes every call that is made by this protocol; or, without one, every call.
+    fn takes_all_of(&self, protocol: Option<Protocol>) -> bool {
+        let any = Self { protocol: self.protocol, ..Self::default() };
+        *self == any && (self.protocol.is_none() || self.protocol == protocol)
+    }
+
     fn takes(&self, line: &str, call: &Call) -> bool {
         let is = |pattern: Option<&Pattern>, text: Option<&str>| {
             pattern.is_none_or(|pattern| text.is_some_and(|text| pattern.matches(text)))
@@ -233,18 +266,27 @@ impl Upstream {
     }
 
     /// What its owner may not have meant, in words.
-    #[must_use]
-    pub fn danger(&self) -> Option<String> {
-        let name = &self.name;
+    fn doubt(&self) -> Option<&'static str> {
         if *self.trust.whom() == Trust::Anybody {
-            return Some(format!(
-                "upstream {name} has verify = false: anybody on the way can pose as its server and read its passwords \
-                 and mail; name its key with pins instead"
-            ));
+            return Some(
+                "has verify = false: anybody on the way can pose as its server and read its passwords and mail; name \
+                 its key with pins instead",
+            );
         }
-        self.allow_cleartext_password.then(|| {
-            format!("upstream {name} has allow_cleartext_password = true: anybody on the way can read its password")
-        })
+        if self.allow_cleartext_password {
+            return Some("has allow_cleartext_password = true: anybody on the way can read its password");
+        }
+        match (self.port, self.tls) {
+            (Some(port), Some(mode)) if mode != TlsMode::Implicit && IMPLICIT_PORTS.contains(&port) => Some(
+                "has a port where servers mostly want TLS from the first octet, and tls says otherwise; without tls it is \
+                 as usual at its port",
+            ),
+            (Some(25 | 110 | 587), Some(TlsMode::Implicit)) => Some(
+                "has tls = \"implicit\" at a port where servers mostly speak in clear first; without tls it is as usual \
+                 at its port",
+            ),
+            _ => None,
+        }
     }
 
     /// Why nobody can log in from here, and what to do.
@@ -271,7 +313,7 @@ impl Upstream {
     #[must_use]
     pub fn tls_at(&self, port: u16) -> TlsMode {
         self.tls.unwrap_or(match port {
-            465 | 995 => TlsMode::Implicit,
+            port if IMPLICIT_PORTS.contains(&port) => TlsMode::Implicit,
             _ => TlsMode::Opportunistic,
         })
     }

@@ -138,7 +138,7 @@ fn mechanisms_of_today_only_when_asked_for() {
     caller.heard();
     assert!(caller.say("EHLO me\r\n").contains("AUTH SCRAM-SHA-256 OAUTHBEARER\r\n"));
     assert!(caller.say("AUTH SCRAM-SHA-256 biwsbj11LHI9Yw==\r\n").starts_with("334 "));
-    assert_eq!(caller.say("Yz1iaXdzLHI9Yyxw\r\n"), "535 5.7.8 Wrong user or password\r\n");
+    assert_eq!(caller.say("Yz1iaXdzLHI9Yyxw\r\n"), "535 5.7.8 Authentication credentials invalid\r\n");
     // Any token is right.
     let token = "AUTH OAUTHBEARER bixhPXVuLAFhdXRoPUJlYXJlciB4AQE=\r\n";
     assert_eq!(caller.say(token), "235 2.7.0 Welcome\r\n");

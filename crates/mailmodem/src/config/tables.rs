@@ -2,7 +2,7 @@
 //!
 //! Not here: what is made of them ([`super::Config`]).
 
-use super::upstream::UpstreamTable;
+use super::upstream::{MatchTable, UpstreamTable};
 use crate::limits::{QUEUE_DEADLINE_HOURS_MAX, QUEUE_RETRY_WAIT_SECONDS_MAX};
 use crate::port::Spec;
 use crate::queue::{self, WhenFateUnknown};
@@ -13,6 +13,28 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
+
+/// Where a key belongs, if it is one of any table.
+pub(super) fn place_of(key: &str) -> Option<&'static str> {
+    fn knows<T: de::DeserializeOwned>(key: &str) -> bool {
+        let unknown = format!("unknown field `{key}`");
+        toml::from_str::<T>(&format!("{key} = 0")).is_err_and(|error| !error.message().starts_with(&unknown))
+    }
+    let is_bare =
+        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let places: [(&str, fn(&str) -> bool); 9] = [
+        ("the head of the file, above every [table]", knows::<ConfigTable>),
+        ("[[line]]", knows::<LineTable>),
+        ("[[upstream]]", knows::<UpstreamTable>),
+        ("[queue]", knows::<QueueTable>),
+        ("[modem], or [line.modem] for one line", knows::<ModemTable>),
+        ("[modem.identity], or [line.modem.identity]", knows::<IdentityTable>),
+        ("[modem.limits], or [line.modem.limits]", knows::<LimitsTable>),
+        ("[logging]", knows::<Logging>),
+        ("match of an [[upstream]]", knows::<MatchTable>),
+    ];
+    places.into_iter().find(|(_, knows)| is_bare && knows(key)).map(|(place, _)| place)
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -114,6 +114,7 @@ fn a_line_s_own_settings_come_before_the_common_ones() {
 
 #[test]
 fn says_where_a_mistake_is_and_what_to_do() {
+    let upstream = format!("{LINE}[[upstream]]\nname = \"u\"\n");
     for (text, (line, column), words) in [
         (String::new(), (1, 1), "[[line]]"),
         (format!("{LINE}prot = \"x\""), (5, 1), "unknown key \"prot\"; did you mean \"port\"?"),
@@ -123,6 +124,29 @@ fn says_where_a_mistake_is_and_what_to_do() {
             "did you mean \"line_octets_max\"?",
         ),
         (format!("{LINE}[loging]\n"), (5, 2), "did you mean \"logging\"?"),
+        (
+            format!("{LINE}delivery = \"queued\""),
+            (5, 1),
+            "unknown key \"delivery\"; it stands in [[upstream]].",
+        ),
+        (format!("{LINE}imei = \"1\""), (5, 1), "it stands in [modem.identity]"),
+        (format!("{LINE}data_dir = \"/x\""), (5, 1), "above every [table]"),
+        (format!("{upstream}deliver = \"queued\""), (7, 11), "that is delivery = \"queued\""),
+        (format!("{upstream}port = \"465\""), (7, 8), "a number from 0 to 65535, without quotes"),
+        (format!("{upstream}host = \"smtps://a.example\""), (6, 8), "a server's name or address alone"),
+        (format!("{upstream}from = \"panel\""), (6, 8), "it has no @"),
+        (format!("{upstream}original_sender = \"field\""), (6, 8), "from is missing"),
+        (
+            format!("{upstream}match = {{ server = \"a.example:25\" }}"),
+            (6, 8),
+            "server = \"a.example\", port = 25",
+        ),
+        (
+            format!("{upstream}match = {{ protocol = \"pop3\" }}\ndelivery = \"queued\"\nuser = \"\""),
+            (6, 8),
+            "POP3 knows no session without a log-in",
+        ),
+        (LINE.replace("[[line]]", "[line]"), (1, 1), "in two brackets, [[line]]"),
         (LINE.replace("direct", "sandbx"), (4, 12), "did you mean \"sandbox\"?"),
         (LINE.replace("stdio", "usb:1"), (3, 8), "tcp:ADDRESS:PORT"),
         (
@@ -161,6 +185,42 @@ fn two_lines_may_have_any_free_port_but_not_one_directory() {
 }
 
 const LINE: &str = "[[line]]\nname = \"a\"\nport = \"stdio\"\nupstream = \"direct\"\n";
+
+#[test]
+fn what_is_well_and_probably_not_meant_is_told() {
+    let doubts = |rules: &str| {
+        let config = parse(&format!("{LINE}{rules}")).map_err(|mistake| mistake.words).unwrap();
+        config.upstreams.doubts(["a"]).join("\n")
+    };
+    let rule = |name: &str, keys: &str| format!("[[upstream]]\nname = \"{name}\"\n{keys}\n");
+    for (rules, words) in [
+        (rule("u", "verify = false"), "upstream u has verify = false"),
+        (rule("u", "port = 465\ntls = \"required\""), "TLS from the first octet"),
+        (rule("u", "port = 587\ntls = \"implicit\""), "has tls = \"implicit\" at a port"),
+        (rule("u", "match = { line = \"panel*\" }"), "takes no call: there is no line panel*"),
+        (
+            rule("all", "") + &rule("u", "match = { protocol = \"smtp\" }"),
+            "upstream u takes no call: all before it",
+        ),
+        (
+            rule("out", "match = { protocol = \"smtp\" }")
+                + &rule("u", "match = { protocol = \"smtp\", port = 25 }"),
+            "upstream u takes no call: out before it",
+        ),
+    ] {
+        let doubts = doubts(&rules);
+        assert!(doubts.contains(words) && doubts.lines().count() == 1, "{rules}{doubts}");
+    }
+    for rules in [
+        rule("out", "match = { protocol = \"smtp\" }") + &rule("in", "match = { protocol = \"pop3\" }"),
+        rule("out", "match = { protocol = \"smtp\" }") + &rule("all", ""),
+        rule("some", "match = { port = 25 }") + &rule("all", ""),
+        rule("u", "port = 465\ntls = \"implicit\"\nmatch = { line = [\"A\", \"b\"] }"),
+        rule("u", "port = 25\ntls = \"off\"\nmatch = { line = \"console\" }"),
+    ] {
+        assert_eq!(doubts(&rules), "", "{rules}");
+    }
+}
 
 /// The upstream of these keys.
 fn upstream(keys: &str) -> Result<std::sync::Arc<Upstream>, String> {

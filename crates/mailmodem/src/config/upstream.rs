@@ -103,6 +103,13 @@ enum Texts {
 }
 
 impl Texts {
+    fn texts(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Several(texts) => texts,
+        }
+    }
+
     fn into_pattern(self) -> Pattern {
         Pattern::new(match self {
             Self::One(text) => vec![text],
@@ -159,6 +166,22 @@ impl UpstreamTable {
             credential: self.password_credential,
         };
         let log_in = log_in(&name, self.user, password.read()?, tokens)?;
+        let protocol = self.matching.protocol;
+        if matches!(protocol, Some(ProtocolWord::Pop3)) {
+            let words = match (&self.matching, &log_in, self.delivery) {
+                (MatchTable { sender: Some(_), .. } | MatchTable { recipient: Some(_), .. }, ..) => {
+                    "POP3 names no sender and no recipient that a rule could match"
+                }
+                (_, LogIn::Nobody, _) => {
+                    "POP3 knows no session without a log-in: leave user out, and it is the terminal's, or name one"
+                }
+                (.., Delivery::Queued) => "what is fetched is never queued: delivery is of mail that is sent",
+                _ => "",
+            };
+            if !words.is_empty() {
+                return Err(words.to_owned());
+            }
+        }
         if self.delivery == Delivery::Queued && log_in == LogIn::AsNamed {
             return Err(
                 "what is queued is sent later, when the terminal's password is not kept any more: give user and \
@@ -166,15 +189,26 @@ impl UpstreamTable {
                     .to_owned(),
             );
         }
-        if let Some((host, port)) = self.host.as_deref().and_then(|host| host.split_once(':'))
-            && !port.is_empty()
-            && port.bytes().all(|b| b.is_ascii_digit())
-        {
-            return Err(format!("the port is a key of its own: host = \"{host}\", port = {port}"));
+        let servers = self.matching.server.iter().flat_map(Texts::texts).map(|server| ("server", server));
+        for (key, name) in self.host.iter().map(|host| ("host", host)).chain(servers) {
+            if let Some((host, port)) = name.split_once(':')
+                && !port.is_empty()
+                && port.bytes().all(|b| b.is_ascii_digit())
+            {
+                return Err(format!("the port is a key of its own: {key} = \"{host}\", port = {port}"));
+            }
+            if name.is_empty() || name.contains(|c: char| c == '/' || c.is_whitespace()) {
+                return Err(format!(
+                    "{key} is a server's name or address alone, such as \"smtp.example.com\""
+                ));
+            }
         }
         for address in self.from.iter().chain(self.recipients.iter().flatten()).chain(&self.more_recipients) {
             if let Err(error) = address.parse::<Address>() {
                 return Err(format!("\"{address}\" is no address: {error}"));
+            }
+            if !address.contains('@') {
+                return Err(format!("\"{address}\" is no address: it has no @"));
             }
         }
         if self.recipients.as_ref().is_some_and(Vec::is_empty) {
@@ -189,6 +223,9 @@ impl UpstreamTable {
         }
         if self.from.is_none() && self.from_name.is_some() {
             return Err("from_name is the name beside from, which is missing".to_owned());
+        }
+        if self.from.is_none() && !matches!(self.original_sender, OriginalSenderWord::Dropped) {
+            return Err("original_sender is kept where from takes its place, and from is missing".to_owned());
         }
         Ok(Upstream {
             name,
@@ -296,7 +333,9 @@ fn pins<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pin>, D::Error> {
 fn mechanism<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Mechanism>, D::Error> {
     let name = String::deserialize(value)?;
     let mechanism = Mechanism::named(&name);
-    mechanism
-        .map(Some)
-        .ok_or_else(|| de::Error::custom(format!("\"{name}\" is no mechanism that is spoken here")))
+    mechanism.map(Some).ok_or_else(|| {
+        let known: Vec<String> = Mechanism::ALL.iter().map(ToString::to_string).collect();
+        let known = known.join(", ");
+        de::Error::custom(format!("\"{name}\" is no mechanism that is spoken here; there are {known}"))
+    })
 }

@@ -183,7 +183,7 @@ fn table(listed: &[Listed], directory: &Path) -> String {
     let failed = failed.iter().filter(|(_, end)| end == "txt").count();
     if failed > 0 {
         text += &format!(
-            "reports about mails that failed: {failed}, in {}\n",
+            "reports about mails that failed, or may have: {failed}, in {}\n",
             directory.join("failed").display()
         );
     }
@@ -223,6 +223,12 @@ fn sheet(listed: &Listed) -> String {
             }
             if let Some(words) = words {
                 line("at last", words);
+            }
+            if *state == State::Unknown {
+                line(
+                    "what now",
+                    "see whether it arrived; `retry` sends it, perhaps for the second time, `remove` does not",
+                );
             }
         }
     }

@@ -170,6 +170,7 @@ impl Queue {
         let mut unnoted = None;
         if at == State::Sending && to == State::Unknown {
             // Not what the attempt before this one came to: its owner would take that for the last word.
+            envelope.attempts = envelope.attempts.saturating_add(1);
             verdict::is_left_open(
                 &mut envelope,
                 "this program ended before the answer to the whole message was known",

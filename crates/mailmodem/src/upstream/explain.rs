@@ -2,7 +2,7 @@
 //!
 //! Not here: making it (`mailmodem check`).
 
-use super::{Deliver, Delivery, LogIn, TlsMode, Upstream, Upstreams};
+use super::{CONSOLE_LINE, Deliver, Delivery, LogIn, TlsMode, Upstream, Upstreams};
 use crate::config::{Config, LineNetwork};
 use crate::flags::{ExplainFlags, ProtocolFlag};
 use crate::oauth::TokenSource;
@@ -20,6 +20,13 @@ const POP3_PORTS: [u16; 2] = [110, 995];
 /// # Errors
 /// There is no such line in the config, or the server is none.
 pub fn explain(config: &Config, flags: ExplainFlags) -> anyhow::Result<String> {
+    if config.upstreams.named(&flags.server).is_some() {
+        bail!(
+            "{0} is an upstream's name; a call is described by what the terminal names, SERVER:PORT. `mailmodem check {0}` \
+             tries the upstream itself",
+            flags.server
+        );
+    }
     let (call, line) = call(config, flags)?;
     let mut words = String::new();
     let user = call.user.as_ref().map(|user| format!(", user {user}")).unwrap_or_default();
@@ -61,10 +68,10 @@ pub fn call(config: &Config, flags: ExplainFlags) -> anyhow::Result<(Call, Strin
         Some(ProtocolFlag::Smtp) | None => Protocol::Smtp,
     };
     let line = match line {
-        Some(line) if config.lines.contains_key(&line) => line,
+        Some(line) if config.lines.contains_key(&line) || line == CONSOLE_LINE => line,
         Some(line) => {
             let known: Vec<&str> = config.lines.keys().map(String::as_str).collect();
-            bail!("there is no line {line}; there are {}", known.join(", "));
+            bail!("there is no line {line}; there are {}, and {CONSOLE_LINE}", known.join(", "));
         }
         None => {
             let direct = config.lines.values().find(|line| line.upstream == LineNetwork::Direct);
@@ -100,7 +107,8 @@ fn deeds(upstream: &Upstream, call: &Call) -> Vec<(&'static str, String)> {
         deeds.push((
             "SUCCESS",
             match (upstream.deliver, upstream.delivery) {
-                (Deliver::Sandbox, _) | (_, Delivery::Direct) => "is told when the server has the mail",
+                (Deliver::Sandbox, _) => "is told when the mail is in the sandbox",
+                (_, Delivery::Direct) => "is told when the server has the mail",
                 (Deliver::Network, Delivery::Queued) => {
                     "is told when the mail is safe on this machine's disk; it is sent then"
                 }

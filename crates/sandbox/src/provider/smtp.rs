@@ -58,8 +58,8 @@ impl Service for Session {
         let is_proven = !matches!(claim, Claim::Scram { is_proven: false, .. });
         match trouble::find(Place::SmtpUser, claim.user()) {
             Some(Trouble::AuthUnavailable) => Reaction::reply(454, "4.7.0 Cannot authenticate now"),
-            Some(Trouble::AuthRefused) => Reaction::reply(535, "5.7.8 Wrong user or password"),
-            _ if !is_proven => Reaction::reply(535, "5.7.8 Wrong user or password"),
+            Some(Trouble::AuthRefused) => Reaction::reply(535, "5.7.8 Authentication credentials invalid"),
+            _ if !is_proven => Reaction::reply(535, "5.7.8 Authentication credentials invalid"),
             _ => Reaction::reply(235, "2.7.0 Welcome"),
         }
     }
