@@ -2,8 +2,8 @@
 
 use super::Mail;
 use super::server::{Held, Manner, Reading};
-use super::service::{Queued, server_name};
-use std::collections::BTreeMap;
+use super::service::Queued;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most memory that each line may come to while it sends, beyond what the process has with all lines idle: what waits
 /// to be sent on a link, what is read, and what is composed meanwhile.
@@ -12,7 +12,7 @@ const PEAK_PER_LINE_KB_MAX: u64 = 512;
 /// What a line may share with others: the allocator's and the runtime's own.
 const PEAK_SHARED_KB_MAX: u64 = 16 * 1024;
 
-/// What a reason of the queue's names a server by, before its port.
+/// What the log names a server by, before its port.
 const CALLED: &str = "127.0.0.1:";
 
 /// What the log says of a server that says nothing.
@@ -95,7 +95,8 @@ fn of_queued(mail: &Mail, queued: &[Queued], account: &str) -> &'static str {
     }
 }
 
-/// Each failure that a terminal was told has its reason in the log, and no server is called silent that was not.
+/// Each outcome that a terminal was told stands in the log, once, with who was called; and no server is called silent that
+/// was not.
 fn reasons(mails: &[Mail], log: &[String]) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for line in log {
@@ -104,18 +105,25 @@ fn reasons(mails: &[Mail], log: &[String]) {
             reasons.entry(address).or_default().push(reason);
         }
     }
-    for mail in mails.iter().filter(|mail| mail.outcome != "SUCCESS") {
+    let mut servers: BTreeMap<String, &str> = BTreeMap::new();
+    for mail in mails {
         let address = format!("{}@example.com", mail.mark);
         let told = reasons.remove(address.as_str()).unwrap_or_default();
         let [reason] = told[..] else { panic!("{mail:?}: {told:?}") };
-        let is_of_it =
-            reason.contains(&format!("{}: {}:", mail.outcome, server_name(mail.manner, mail.is_queued)));
-        assert!(
-            is_of_it && reason.contains(SILENCE) == (mail.manner == Manner::Silent),
-            "{mail:?}: {reason}"
-        );
+        let who = if mail.is_queued { "the queue " } else { CALLED };
+        let (_, rest) = reason
+            .split_once(&format!("{}: {who}", mail.outcome))
+            .unwrap_or_else(|| panic!("{mail:?}: {reason}"));
+        assert_eq!(reason.contains(SILENCE), mail.manner == Manner::Silent, "{mail:?}: {reason}");
+        if !mail.is_queued {
+            let port = rest.split_once(' ').unwrap().0;
+            let server = servers.entry(format!("{:?}", mail.manner)).or_insert(port);
+            assert_eq!(*server, port, "another server: {mail:?}: {reason}");
+        }
     }
-    assert!(reasons.is_empty(), "failures that no terminal was told: {reasons:?}");
+    let ports: BTreeSet<&&str> = servers.values().collect();
+    assert_eq!(ports.len(), servers.len(), "two are called by one port: {servers:?}");
+    assert!(reasons.is_empty(), "outcomes that no terminal was told: {reasons:?}");
 }
 
 /// A mail is never held as a whole, so neither its size nor their number is in it, but the lines'.

@@ -201,6 +201,8 @@ impl Modem {
             // Neither is the terminal's doing: a server that is of no use.
             ObstacleKind::Tls | ObstacleKind::LogIn => Failure::TlsFailed,
         };
+        // Those words say who was called, where that is another than the terminal named.
+        self.outbox.called = None;
         self.fail_sending(&failure, &format!("{}: {}", obstacle.kind.deed(), obstacle.words), now);
     }
 
