@@ -7,7 +7,7 @@ use crate::config::{
 };
 use crate::flags::ServeFlags;
 use crate::home::data_directory;
-use crate::limits::DRIVE_OCTETS_MAX;
+use crate::limits::{DRIVE_OCTETS_MAX, LINE_GRACE};
 use crate::line;
 use crate::network::SharedUpstreams;
 use crate::oauth::{Http, TokenSource, login};
@@ -167,7 +167,7 @@ pub fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
 }
 
 /// Runs lines until all have ended, or SIGINT or SIGTERM. What is under way then may come to its end within
-/// [`LINE_GRACE`](crate::limits::LINE_GRACE), unless there is a second signal. SIGHUP has a config read again; another
+/// [`LINE_GRACE`], unless there is a second signal. SIGHUP has a config read again; another
 /// level of the log is for `set_level`.
 ///
 /// # Errors
@@ -216,7 +216,8 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                         if new.queue != config.queue {
                             tracing::warn!("how mail is queued changes with the next start only");
                         }
-                        tracing::info!(lines = new.lines.len(), "the config is read again");
+                        let upstreams = new.upstreams.iter().count();
+                        tracing::info!(lines = new.lines.len(), upstreams, "the config is read again");
                         lines.set_upstreams(new.upstreams, &new.lines);
                         lines.want(new.lines);
                     }
@@ -229,7 +230,8 @@ pub async fn run(source: Source, config: Config, set_level: impl Fn(Level)) -> a
                     return Ok(());
                 }
                 _ => {
-                    tracing::info!("ending; another signal ends at once");
+                    let seconds = LINE_GRACE.as_secs();
+                    tracing::info!("ending: what is under way has {seconds} s; another signal ends at once");
                     is_ending = true;
                     lines.want(BTreeMap::new());
                     worker.stop();

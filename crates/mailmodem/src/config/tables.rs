@@ -22,7 +22,8 @@ pub(super) fn place_of(key: &str) -> Option<&'static str> {
     }
     let is_bare =
         !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    let places: [(&str, fn(&str) -> bool); 9] = [
+    type Knows = fn(&str) -> bool;
+    let places: [(&str, Knows); 9] = [
         ("the head of the file, above every [table]", knows::<ConfigTable>),
         ("[[line]]", knows::<LineTable>),
         ("[[upstream]]", knows::<UpstreamTable>),
