@@ -45,8 +45,11 @@ fn session(start: u32) -> Vec<u8> {
             format!("AT+SMTPFILE=1,\"C:/{ATTACHED_OCTETS}\"\rAT+SMTPSEND\rAT+POP3IN\rAT+POP3GET=1,3\r")
                 .bytes(),
         );
-        // The session stays open: a mail that is being saved is not stopped by what is typed next.
-        typed.extend(format!("AT+FSDEL=\"C:/Video/{octets}\"\r").bytes());
+        // The session stays open: a mail that is being saved is not stopped by what is typed next. The file of the
+        // round before goes, so that from the first one on there is always one to be seen.
+        if round > 0 {
+            typed.extend(format!("AT+FSDEL=\"C:/Video/{}\"\r", octets - 1).bytes());
+        }
     }
     typed
 }
@@ -97,6 +100,19 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// The mails that the mailbox has, as POP3 hands them out: without what the mailbox itself put in front.
+fn delivered(directory: &Path) -> Vec<Vec<u8>> {
+    let mails = files(&directory.join("mail")).into_iter();
+    let mails = mails.filter(|(name, _)| name.contains("/new/") && name.contains("kept"));
+    mails
+        .map(|(name, mail)| {
+            let mail = String::from_utf8(mail).unwrap().replace("\r\n", "\n").replace('\n', "\r\n");
+            let handed_out = mail.strip_prefix("Return-Path: <a@b>\r\nDelivered-To: to@kept\r\n");
+            handed_out.unwrap_or_else(|| panic!("{name} has no envelope")).into()
+        })
+        .collect()
+}
+
 /// What a drive says is used, and what is there.
 fn assert_account(directory: &Path) {
     // Its start clears what a killed process left; nothing is left aside then.
@@ -125,20 +141,24 @@ fn what_a_killed_modem_leaves_is_whole() {
     let shown = run(directory, format!("{settings}AT+POP3IN\rAT+POP3GET=1,1\r").as_bytes(), None);
     assert!(shown.contains("EMAIL000.TXT"), "{shown}");
 
-    let (mut received, mut saved) = (0, 0);
+    let (mut received, mut attachments, mut as_they_came) = (0, 0, 0);
     for start in 0..kills {
         let life = Duration::from_millis(u64::from(start.wrapping_mul(2_654_435_761) >> 8) % LIFE_MS_MAX);
         let mut typed = settings.as_bytes().to_vec();
         typed.extend(session(start));
         run(directory, &typed, Some(life));
         assert_account(directory);
+        let mails = delivered(directory);
         for (name, octets) in files(&directory.join("drive-c")) {
             if let Some(size) = name.strip_prefix("Video/") {
                 assert!(octets == content(size.parse().unwrap()), "{name} is not what was sent");
                 received += 1;
             } else if name.starts_with("Email/") && name.ends_with(&ATTACHED_OCTETS.to_string()) {
                 assert!(octets == attached, "{name} is not what was attached");
-                saved += 1;
+                attachments += 1;
+            } else if name.starts_with("Email/") && name.ends_with(".eml") {
+                assert!(mails.contains(&octets), "{name} is no mail of the mailbox");
+                as_they_came += 1;
             } else if name.starts_with("Email/") && name.ends_with(".TXT") {
                 let folder = Path::new(&name).parent().unwrap();
                 let beside = directory.join("drive-c").join(folder).join(ATTACHED_OCTETS.to_string());
@@ -152,13 +172,15 @@ fn what_a_killed_modem_leaves_is_whole() {
             fs::remove_file(directory.join("drive-c/Video").join(name)).unwrap();
         }
         // What was delivered is whole.
-        for (name, mail) in files(&directory.join("mail")) {
-            if name.contains("/new/") && name.contains("kept") {
-                assert!(mail.ends_with(b"--\n") || mail.ends_with(b"--\r\n"), "{name} has no end");
-                assert!(mail.len() > ATTACHED_OCTETS, "{name} has only {} octets", mail.len());
-            }
+        for mail in mails {
+            assert!(mail.ends_with(b"--\r\n"), "a mail of {} octets has no end", mail.len());
+            assert!(mail.len() > ATTACHED_OCTETS, "a mail has only {} octets", mail.len());
         }
     }
-    eprintln!("{kills} kills; files there: {received} received, {saved} saved with a mail");
-    assert!(kills < KILLS || saved > 0, "no kill was late enough for a mail to be saved");
+    eprintln!(
+        "{kills} kills; files there: {received} received, {attachments} saved from a mail, \
+         {as_they_came} mails saved as they came"
+    );
+    // Otherwise no kill was late enough for anything to be seen.
+    assert!(kills < KILLS || (received > 0 && attachments > 0 && as_they_came > 0));
 }
