@@ -80,7 +80,7 @@ fn nothing_is_asked_ahead_of_a_server_that_does_not_say_it_takes_it() {
             session.hear(&header(id));
         }
         assert_eq!(session.ask(Request::Headers(3)), "CAPA\r\n");
-        assert_eq!(session.client.request(Request::Headers(4), session.now), Err(Busy));
+        assert_eq!(session.request(Request::Headers(4)), Err(Busy));
         assert_eq!(session.hear(capa), tops([3]));
         for id in 4..40 {
             session.hear(&header(id - 1));
@@ -149,7 +149,7 @@ fn one_under_way_is_passed_on_as_it_comes() {
     assert_eq!(session.events(), []);
     assert_eq!(session.ask(Request::Headers(5)), "");
     assert_eq!(session.events(), [Event::Content(b"Sub".to_vec())]);
-    assert_eq!(session.client.request(Request::Headers(6), session.now), Err(Busy));
+    assert_eq!(session.request(Request::Headers(6)), Err(Busy));
     session.hear("ject");
     assert_eq!(session.events(), [Event::Content(b"ject".to_vec())]);
     session.hear(": 5\r\n\r\n.\r\n");
@@ -179,7 +179,7 @@ fn other_requests_wait_for_what_is_under_way() {
         let mut session = four_ahead();
         session.hear(&header(5));
         assert_eq!(session.ask(request), said);
-        assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+        assert_eq!(session.request(Request::Stat), Err(Busy));
         session.hear(&headers(6..=8));
         assert_eq!(session.events(), []);
         session.hear(answer);
@@ -343,7 +343,7 @@ fn a_server_that_goes_away_in_the_middle() {
             }
             session.tell(Input::Closed);
             assert_eq!(session.events(), [Event::Ended(Failure::Lost)]);
-            assert_eq!(session.client.request(Request::Headers(5), session.now), Err(Busy));
+            assert_eq!(session.request(Request::Headers(5)), Err(Busy));
         }
     }
 }
@@ -364,7 +364,7 @@ fn more_than_was_asked_for_is_unasked() {
     session.hear(&headers(5..=8));
     session.hear("+O");
     // What is kept is no reason to overlook it.
-    assert_eq!(session.client.request(Request::Headers(5), session.now), Err(Busy));
+    assert_eq!(session.request(Request::Headers(5)), Err(Busy));
     session.hear("");
     assert_eq!(session.failure(), unasked);
 }

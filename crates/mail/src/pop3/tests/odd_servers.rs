@@ -15,7 +15,8 @@ fn account(user: &str, password: &str, apop: bool) -> Result<Account, BadAccount
     Account::new(Credentials::with_password(user, password), apop, LogIn::AsNote)
 }
 
-/// A client and all that it wanted since the last look.
+/// A client and all that it wanted since the last look. What it hears in one portion, its twin hears octet by octet, and
+/// must want the same.
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) now: Instant,
@@ -23,6 +24,8 @@ pub(super) struct Session {
     events: Vec<Event>,
     begun_tls: bool,
     pub(super) is_closed: bool,
+    /// `None` in the twin.
+    twin: Option<Box<Session>>,
 }
 
 impl Session {
@@ -31,12 +34,17 @@ impl Session {
     }
 
     pub(super) fn of(account: Account, policy: Policy) -> Self {
+        let twin = Box::new(Self::with_twin(account.clone(), policy, None));
+        let mut session = Self::with_twin(account, policy, Some(twin));
+        session.tell(Input::Opened);
+        session
+    }
+
+    fn with_twin(account: Account, policy: Policy, twin: Option<Box<Self>>) -> Self {
         let now = Instant::from_ms(1_000);
         let client = Client::new(account, policy, now);
         let (said, events) = (String::new(), Vec::new());
-        let mut session = Self { client, now, said, events, begun_tls: false, is_closed: false };
-        session.tell(Input::Opened);
-        session
+        Self { client, now, said, events, begun_tls: false, is_closed: false, twin }
     }
 
     /// A session that is logged in, and has been looked at.
@@ -52,6 +60,10 @@ impl Session {
     }
 
     pub(super) fn tell(&mut self, input: Input<'_>) {
+        if let Some(twin) = &mut self.twin {
+            twin.now = self.now;
+            twin.tell(input);
+        }
         self.client.handle(input, self.now);
         while let Some(output) = self.client.poll() {
             match output {
@@ -67,26 +79,64 @@ impl Session {
     }
 
     /// The server says something; what the client says to it.
+    #[track_caller]
     pub(super) fn hear(&mut self, server: &str) -> String {
+        let mut twin = self.twin.take();
         self.tell(Input::Received(server.as_bytes()));
-        std::mem::take(&mut self.said)
+        if let Some(twin) = &mut twin {
+            twin.now = self.now;
+            for octets in server.as_bytes().chunks(1).chain(server.is_empty().then_some(&b""[..])) {
+                twin.tell(Input::Received(octets));
+            }
+        }
+        self.twin = twin;
+        self.said()
     }
 
+    #[track_caller]
     pub(super) fn ask(&mut self, request: Request) -> String {
-        self.client.request(request, self.now).unwrap();
+        self.request(request).unwrap();
         self.tell(Input::Drained);
+        self.said()
+    }
+
+    #[track_caller]
+    pub(super) fn request(&mut self, request: Request) -> Result<(), Busy> {
+        let taken = self.client.request(request, self.now);
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(twin.client.request(request, self.now), taken, "octet by octet");
+        }
+        taken
+    }
+
+    #[track_caller]
+    fn said(&mut self) -> String {
+        if let Some(twin) = &mut self.twin {
+            let of_twin = (std::mem::take(&mut twin.said), twin.begun_tls, twin.is_closed);
+            assert_eq!(of_twin, (self.said.clone(), self.begun_tls, self.is_closed), "octet by octet");
+            assert_eq!(twin.client.deadline(), self.client.deadline(), "octet by octet");
+        }
         std::mem::take(&mut self.said)
     }
 
+    #[track_caller]
     pub(super) fn events(&mut self) -> Vec<Event> {
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(std::mem::take(&mut twin.events), self.events, "octet by octet");
+        }
         std::mem::take(&mut self.events)
     }
 
     /// Why it ended; that it did, and closed the link.
+    #[track_caller]
     pub(super) fn failure(&mut self) -> Failure {
         assert!(self.is_closed);
         assert_eq!(self.client.deadline(), None);
-        match self.events.pop() {
+        let ended = self.events.pop();
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(twin.events.pop(), ended, "octet by octet");
+        }
+        match ended {
             Some(Event::Ended(failure)) => failure,
             other => panic!("{other:?}"),
         }
@@ -376,7 +426,9 @@ fn a_text_comes_through_as_it_is() {
 #[test]
 fn a_long_text_is_never_held() {
     let mut session = Session::logged_in();
-    session.client.request(Request::Retrieve(1), session.now).unwrap();
+    // Its octets one by one would show no more, and take a while.
+    session.twin = None;
+    session.request(Request::Retrieve(1)).unwrap();
     session.tell(Input::Received(b"+OK\r\n"));
     // One line of 100 MB.
     let wire = vec![b'x'; 1 << 20];
@@ -469,12 +521,12 @@ fn a_refused_quit_is_told() {
 #[test]
 fn one_request_at_a_time() {
     let mut session = Session::new(false, Security::AsOpened);
-    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    assert_eq!(session.request(Request::Stat), Err(Busy));
     let mut session = Session::logged_in();
     session.ask(Request::Stat);
-    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    assert_eq!(session.request(Request::Stat), Err(Busy));
     session.tell(Input::Closed);
-    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    assert_eq!(session.request(Request::Stat), Err(Busy));
     assert_eq!(session.hear(""), "");
 }
 
@@ -515,7 +567,7 @@ fn octets_that_nobody_asked_for() {
 
     let mut session = Session::logged_in();
     session.hear("+OK 9");
-    assert_eq!(session.client.request(Request::Stat, session.now), Err(Busy));
+    assert_eq!(session.request(Request::Stat), Err(Busy));
     assert_eq!(session.hear(""), "");
     assert_eq!(session.failure(), unasked);
 }
@@ -697,7 +749,7 @@ proptest! {
             };
             hear(&mut session, &log_in);
             for (request, words) in &rounds {
-                refused.push(session.client.request(*request, session.now));
+                refused.push(session.request(*request));
                 hear(&mut session, words);
             }
             session.tell(Input::Closed);
