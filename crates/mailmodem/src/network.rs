@@ -13,7 +13,7 @@ use modem::route::{Call, Route};
 use sandbox::provider::{Connection, Provider, Service};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::net::TcpStream;
@@ -185,10 +185,8 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
             .await
             .map_err(|error| Obstacle { kind: ObstacleKind::LogIn, words: error.to_string() })?;
         let (stream, address) = dial_tcp(server, port).await?;
-        let ip = address.ip().to_canonical();
-        // Nobody's address is one of this machine's, to whoever calls it.
-        let is_on_this_machine = ip.is_loopback() || ip.is_unspecified();
-        let mut route = upstream.route(mode, is_on_this_machine, token.as_ref()).map_err(unreachable)?;
+        let is_here = is_on_this_machine(address.ip());
+        let mut route = upstream.route(mode, is_here, token.as_ref()).map_err(unreachable)?;
         route.called = (upstream.host.is_some() || upstream.port.is_some()).then(|| called.clone());
         Ok(match (mode, tls) {
             (TlsMode::Implicit, Some(tls)) => {
@@ -206,6 +204,13 @@ pub async fn dial_upstream(upstream: &Upstream, call: &Call) -> Result<Dialled, 
             words
         },
     })
+}
+
+/// Whether what goes to this address can be read by nobody between. Nobody's address is one of this machine's, to whoever
+/// calls it.
+fn is_on_this_machine(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
 }
 
 /// Returns the address that answered, too.
@@ -235,4 +240,22 @@ async fn dial_tcp(server: &str, port: u16) -> Result<(TcpStream, SocketAddr), Ob
 
 const fn unreachable(words: String) -> Obstacle {
     Obstacle { kind: ObstacleKind::Network, words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_this_machine_and_what_is_not() {
+        let is_here = |address: &str| is_on_this_machine(address.parse().unwrap());
+        for here in ["127.0.0.1", "127.8.9.10", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"] {
+            assert!(is_here(here), "{here}");
+        }
+        for elsewhere in
+            ["192.0.2.1", "10.0.0.1", "128.0.0.1", "fe80::1", "2001:db8::1", "::ffff:192.0.2.1", "::2"]
+        {
+            assert!(!is_here(elsewhere), "{elsewhere}");
+        }
+    }
 }

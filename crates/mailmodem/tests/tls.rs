@@ -4,7 +4,9 @@
 
 use mail::limits::IDLE_MAX;
 use mail::mime::header::Mailbox;
-use mail::sasl::Credentials;
+use mail::policy::InClear;
+use mail::sasl::{Credentials, Mechanism};
+use mail::secret::Secret;
 use mail::smtp::client::{BadRecipient, Prepared, Submission, Unreadable};
 use mailmodem::driver::{Driver, Notice};
 use mailmodem::link::serve_secured;
@@ -13,7 +15,7 @@ use mailmodem::outgoing::{Outgoing, Told};
 use mailmodem::port::octets;
 use mailmodem::tls::{Pin, ServerTls, Trust};
 use mailmodem::trace::Trace;
-use mailmodem::upstream::{LogIn, Matching, Pattern, TlsMode, Upstream, Upstreams};
+use mailmodem::upstream::{LogIn, Matching, TlsMode, Upstream, Upstreams};
 use modem::clock::Calendar;
 use modem::drive::NameCase;
 use modem::drive::memory::MemoryDrive;
@@ -94,17 +96,39 @@ fn server_tls(certificate: &str, key: &KeyPair) -> ServerTls {
 
 /// A provider on a socket; its port.
 async fn serve(tls: ServerTls, service: Service, is_implicit: bool, mailboxes: &MemoryMailboxes) -> u16 {
+    serve_as(Some(tls), service, "smtp.example.com", is_implicit, mailboxes, provider::Settings::default())
+        .await
+}
+
+/// … whose name may mean trouble, set up in another way, perhaps without TLS.
+async fn serve_as(
+    tls: Option<ServerTls>,
+    service: Service,
+    name: &'static str,
+    is_implicit: bool,
+    mailboxes: &MemoryMailboxes,
+    settings: provider::Settings,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let settings = provider::Settings { start_tls: !is_implicit, ..provider::Settings::default() };
+    let settings = provider::Settings { start_tls: tls.is_some() && !is_implicit, ..settings };
     let mut provider = Provider::new(mailboxes.clone(), settings);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let connection = provider.connect(service, "smtp.example.com").unwrap();
-            tokio::spawn(serve_secured(connection, stream, Some(tls.clone()), is_implicit));
+            let connection = provider.connect(service, name).unwrap();
+            tokio::spawn(serve_secured(connection, stream, tls.clone(), is_implicit));
         }
     });
     port
+}
+
+/// Servers that are logged in to with `tiger`, by this mechanism alone, and prove that they know it.
+fn knowing_tiger(mechanism: Mechanism) -> provider::Settings {
+    provider::Settings {
+        mechanisms: Some(vec![mechanism]),
+        scram_password: Secret::new("tiger"),
+        ..provider::Settings::default()
+    }
 }
 
 fn upstream(port: u16, tls: TlsMode, trust: Trust) -> Upstream {
@@ -339,60 +363,47 @@ async fn a_server_that_says_nothing_in_the_handshake_is_given_up_by_the_modems_t
     assert_eq!(begun.elapsed(), IDLE_MAX);
 }
 
+/// What is on this machine is told by `network.rs`; what the client does in clear, by the tests of its own.
 #[tokio::test]
 async fn no_password_goes_in_clear_but_to_this_machine() {
-    // Nothing but this machine can be called in a test, so its own address on whatever network it has is asked for.
-    let Some(address) = other_address() else { return };
-    let listener = TcpListener::bind((address.as_str(), 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let mailboxes = MemoryMailboxes::default();
-    let mut provider = Provider::new(mailboxes.clone(), provider::Settings::default());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let connection = provider.connect(Service::Smtp, "noauthcram.example.com").unwrap();
-            tokio::spawn(serve_secured(connection, stream, None, false));
-        }
-    });
+    let settings =
+        provider::Settings { mechanisms: Some(vec![Mechanism::Plain]), ..provider::Settings::default() };
+    // It takes nothing from who has not logged in.
+    let port = serve_as(None, Service::Smtp, "auth-required.example.com", false, &mailboxes, settings).await;
     let mut upstream = upstream(port, TlsMode::Off, Trust::System);
-    upstream.host = Some(address);
-    upstream.matching.server = Some(Pattern::new(vec!["smtp.*".to_owned()]));
+    upstream.log_in = LogIn::Nobody;
+    let shown = run(&mut modem(vec![upstream.clone()]), MAIL).await;
+    assert!(shown.contains("+SMTP: AUTH REQUIRED\r\n"), "{shown}");
     upstream.log_in = LogIn::Password(Credentials::with_password("me", "tiger"));
-    upstream.mechanism = Some(mail::sasl::Mechanism::Plain);
-    let told = reason(upstream.clone()).await;
-    assert!(told.contains("in clear") && !told.contains("tiger"), "{told}");
-    upstream.allow_cleartext_password = true;
-    let shown = run(&mut modem(vec![upstream]), MAIL).await;
+    let shown = run(&mut modem(vec![upstream.clone()]), MAIL).await;
     assert!(shown.ends_with("+SMTP: SUCCESS\r\n"), "{shown}");
+    assert_eq!(mailboxes.mails().len(), 1);
+
+    for mode in [TlsMode::Off, TlsMode::Opportunistic, TlsMode::Required, TlsMode::Implicit] {
+        for (is_on_this_machine, is_allowed, in_clear) in [
+            (true, false, InClear::Allowed),
+            (false, false, InClear::Refused),
+            (false, true, InClear::Allowed),
+        ] {
+            upstream.allow_cleartext_password = is_allowed;
+            let route = upstream.route(mode, is_on_this_machine, None).unwrap();
+            assert_eq!(route.policy.in_clear, in_clear, "{mode:?} {is_on_this_machine} {is_allowed}");
+        }
+    }
 }
 
-/// An address of this machine's that is not loopback, if it has one.
-fn other_address() -> Option<String> {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Nothing is sent by this; the system says from where it would be.
-    socket.connect("192.0.2.1:9").ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
-}
-
+/// By what only a link that is known to be secured allows.
 #[tokio::test]
 async fn a_queued_mail_logs_in_under_tls_from_the_first_octet() {
-    let Some(address) = other_address() else { return };
     let authority = Authority::new();
-    let listener = TcpListener::bind((address.as_str(), 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let mailboxes = MemoryMailboxes::default();
-    let mut provider = Provider::new(mailboxes.clone(), provider::Settings::default());
-    let tls = authority.server(&address, 2000..4000);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let connection = provider.connect(Service::Smtp, "smtp.example.com").unwrap();
-            tokio::spawn(serve_secured(connection, stream, Some(tls.clone()), true));
-        }
-    });
+    let settings = knowing_tiger(Mechanism::ScramSha256Plus);
+    let tls = Some(authority.good_server());
+    let port = serve_as(tls, Service::Smtp, "auth-required.example.com", true, &mailboxes, settings).await;
     let mut upstream = upstream(port, TlsMode::Implicit, authority.trust());
-    upstream.host = Some(address);
     upstream.log_in = LogIn::Password(Credentials::with_password("me", "tiger"));
-    upstream.mechanism = Some(mail::sasl::Mechanism::Plain);
+    upstream.mechanism = Some(Mechanism::ScramSha256Plus);
     let outgoing = Outgoing {
         hello_name: "[127.0.0.1]".to_owned(),
         bad_recipient: BadRecipient::Fail,
