@@ -393,6 +393,43 @@ async fn no_password_goes_in_clear_but_to_this_machine() {
     }
 }
 
+#[tokio::test]
+async fn a_terminal_never_has_the_password_of_its_upstream() {
+    let authority = Authority::new();
+    let mailboxes = MemoryMailboxes::default();
+    let mut upstreams = Vec::new();
+    for (service, protocol) in [(Service::Smtp, Protocol::Smtp), (Service::Pop3, Protocol::Pop3)] {
+        let settings = knowing_tiger(Mechanism::ScramSha256);
+        let tls = Some(authority.good_server());
+        let port = serve_as(tls, service, "auth-required.example.com", true, &mailboxes, settings).await;
+        let mut upstream = upstream(port, TlsMode::Implicit, authority.trust());
+        upstream.matching.protocol = Some(protocol);
+        upstream.log_in = LogIn::Password(Credentials::with_password("owner", "tiger"));
+        upstreams.push(upstream);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let mut driver = traced_modem(upstreams, Some(Trace::open(trace.clone()).unwrap()));
+    let sent = run(&mut driver, MAIL).await;
+    assert!(sent.ends_with("+SMTP: SUCCESS\r\n"), "{sent}");
+    let typed = "AT+SMTPAUTH?\rAT+POP3SRV=\"pop3.server.com\",\"un\",\"pwd\",110\rAT+POP3IN\rAT+POP3NUM\r\
+                 AT+POP3SRV?\rAT+SMTPAUTH?\rAT&V\r";
+    let shown = run(&mut driver, typed).await;
+    assert!(shown.contains("+POP3: SUCCESS\r\n") && shown.contains("+POP3: 0, 0\r\n"), "{shown}");
+    // What it said itself, before and after.
+    assert_eq!(shown.matches("+SMTPAUTH: 1, \"UserName\", \"Password\"\r\n").count(), 2, "{shown}");
+    assert_eq!(
+        shown.matches("+POP3SRV: \"pop3.server.com\", \"un\", \"pwd\", 110\r\n").count(),
+        1,
+        "{shown}"
+    );
+    let trace = fs::read_to_string(trace).unwrap();
+    assert_eq!(trace.matches("AUTH SCRAM-SHA-256 ***").count(), 2, "{trace}");
+    for told in [sent, shown, trace] {
+        assert!(!told.contains("tiger") && !told.contains("owner"), "{told}");
+    }
+}
+
 /// By what only a link that is known to be secured allows.
 #[tokio::test]
 async fn a_queued_mail_logs_in_under_tls_from_the_first_octet() {
