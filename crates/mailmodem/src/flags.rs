@@ -246,6 +246,8 @@ impl Flags {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use std::any::TypeId;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_flags_are_consistent() {
@@ -256,5 +258,34 @@ mod tests {
     fn without_a_command_it_is_the_console() {
         let command = Flags::parse_from(["mailmodem", "--dir", "d", "--card"]).into_command();
         assert!(matches!(command, Command::Console(ConsoleFlags { dir: Some(_), card: true, .. })));
+    }
+
+    /// Everybody on the machine can read what a program was started with.
+    #[test]
+    fn no_flag_takes_a_secret() {
+        fn look(command: &clap::Command, texts: &mut BTreeSet<String>) {
+            for argument in command.get_arguments().filter(|argument| argument.get_action().takes_values()) {
+                let kind = argument.get_value_parser().type_id();
+                let name = argument.get_id().as_str().to_lowercase();
+                if kind == TypeId::of::<String>() {
+                    texts.insert(name.clone());
+                }
+                // A file that holds one may be named.
+                let is_file = kind == TypeId::of::<PathBuf>();
+                for secret in ["pass", "pwd", "secret", "token", "credential", "key"] {
+                    assert!(is_file || !name.contains(secret), "{} {name}", command.get_name());
+                }
+            }
+            for command in command.get_subcommands() {
+                look(command, texts);
+            }
+        }
+        let mut texts = BTreeSet::new();
+        let mut command = Flags::command();
+        command.build();
+        look(&command, &mut texts);
+        // All that can be said in any words: names and addresses. What is added here is to be no secret either.
+        let known = ["line", "name", "recipients", "send_test", "sender", "server", "user"];
+        assert_eq!(texts, known.map(str::to_owned).into());
     }
 }
