@@ -209,5 +209,7 @@ mod tests {
     #[test]
     fn a_server_cannot_write_control_characters_into_a_log() {
         assert_eq!(read("550 a\u{1b}[2Jb").unwrap()[0].lines, ["a\u{fffd}[2Jb"]);
+        let told = read("550-a\r\u{1b}\n550 b\n").unwrap()[0].to_string();
+        assert_eq!(told, "550 a\u{fffd}\u{fffd} …");
     }
 }
