@@ -212,9 +212,7 @@ fn ask(editor: &mut Editor<Advice, FileHistory>, keys: &Keys) -> anyhow::Result<
                     CANCELLED => End::Cancelled,
                     _ => End::Line,
                 };
-                if !keys.is_text() && !line.is_empty() && !may_hold_secret(&line) {
-                    editor.add_history_entry(&line)?;
-                }
+                remember(editor, keys, &line)?;
                 return Ok(Some(Typed { line, end }));
             }
             Err(ReadlineError::Interrupted) if keys.is_text() => {
@@ -227,6 +225,14 @@ fn ask(editor: &mut Editor<Advice, FileHistory>, keys: &Keys) -> anyhow::Result<
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Puts what was typed into the history, unless it is a text, or may hold a secret.
+fn remember(editor: &mut Editor<Advice, FileHistory>, keys: &Keys, line: &str) -> rustyline::Result<()> {
+    if !keys.is_text() && !line.is_empty() && !may_hold_secret(line) {
+        editor.add_history_entry(line)?;
+    }
+    Ok(())
 }
 
 fn editor(keys: &Arc<Keys>) -> rustyline::Result<Editor<Advice, FileHistory>> {
@@ -340,5 +346,17 @@ mod tests {
             (next(true).as_str(), next(false).as_str(), next(false).as_str()),
             ("ended", "last", "ended")
         );
+    }
+
+    #[test]
+    fn neither_texts_nor_passwords_are_remembered() {
+        let keys = Arc::new(Keys::default());
+        let mut editor = editor(&keys).unwrap();
+        for line in ["ATI", "", "AT+SMTPAUTH=1,\"u\",\"tiger\"", "at+pop3srv=\"h\",\"u\",\"tiger\"", "AT&V"] {
+            remember(&mut editor, &keys, line).unwrap();
+        }
+        keys.expects.store(TEXT, Ordering::SeqCst);
+        remember(&mut editor, &keys, "dear tiger").unwrap();
+        assert_eq!(editor.history().iter().collect::<Vec<_>>(), ["ATI", "AT&V"]);
     }
 }
