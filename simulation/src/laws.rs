@@ -8,13 +8,14 @@
 //! a mail of which the terminal heard otherwise only when that reply did not reach the modem: nobody can know then.
 //! Over any other server or wire, SUCCESS needs a whole positive reply that was complete after the final dot had gone.
 
+use crate::causes::{self, Asked};
 use crate::draft::Draft;
 use crate::ground::Ground;
 use crate::limits::{
     IDLE_MAX, REPORT_OCTETS_MAX, SERVER_LINE_OCTETS_MAX, SHOW_OCTETS_MAX, TRANSMIT_OCTETS_MAX, URC_DELAY_MAX,
 };
 use crate::link::Link;
-use crate::message::{self, bare};
+use crate::message;
 use crate::reading::{Answered, Due, Happened, Reading, Wrong, is_execution, text};
 use crate::secrets::Secrets;
 use crate::shapes;
@@ -22,7 +23,6 @@ use mail::machine::{Instant, Passage};
 use modem::drive::{Drive as _, Letter};
 use modem::modem::{Expects, Modem, Protocol, Traced};
 use modem::settings::{BadRecipient, Settings};
-use sandbox::trouble::{self, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ struct Session {
     texts_asked: BTreeSet<u32>,
     deletes_done: BTreeSet<u32>,
     out_asked: bool,
+    network_left: bool,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,8 @@ struct Getting {
     id: u32,
     form: u8,
     link: u64,
+    /// It may be saved on the storage card.
+    is_card: bool,
 }
 
 /// See the module's words.
@@ -75,6 +78,14 @@ pub struct Laws {
     session: Option<u64>,
     /// Links of sessions that were asked for, and the lines that did it are not read yet.
     called: VecDeque<u64>,
+    /// The line that is being answered has called its server.
+    has_called: bool,
+    /// AT+POP3SRV has set where to log in, as far as that is understood.
+    has_account: bool,
+    /// AT+FSLOCA has been said with 1, or with what may have been one.
+    may_save_on_card: bool,
+    /// What has been asked for may exclude mail (commands.md §6).
+    excludes_mail: bool,
     getting: Option<Getting>,
     saved: BTreeSet<(Letter, String)>,
     last_saved: Option<String>,
@@ -101,6 +112,10 @@ pub struct Laws {
     pub answers: u64,
     /// How many outcomes of sends there were, and how many of them were good.
     pub outcomes: [u64; 2],
+    /// How many mails were saved.
+    pub saves: u64,
+    /// How many mails AT+POP3OUT has deleted.
+    pub deletes: u64,
 }
 
 impl Laws {
@@ -119,6 +134,10 @@ impl Laws {
             sessions: BTreeMap::new(),
             session: None,
             called: VecDeque::new(),
+            has_called: false,
+            has_account: false,
+            may_save_on_card: false,
+            excludes_mail: false,
             getting: None,
             saved: BTreeSet::new(),
             last_saved: None,
@@ -136,6 +155,8 @@ impl Laws {
             lateness,
             answers: 0,
             outcomes: [0; 2],
+            saves: 0,
+            deletes: 0,
         }
     }
 
@@ -164,6 +185,7 @@ impl Laws {
         self.draft = Draft::default();
         self.due = Due { boot: settings.boot_urcs, ..Due::default() };
         self.session = None;
+        (self.has_account, self.excludes_mail) = (false, false);
         self.getting = None;
         self.last_saved = None;
         (self.is_sending_logged, self.is_saving_logged) = (false, false);
@@ -323,14 +345,11 @@ impl Laws {
             self.last_progress = now;
         }
         self.check_idle(modem, now)?;
-        let server_lines = ground.links.values().filter(|link| link.is_open && !link.is_over);
-        for link in server_lines.filter(|link| link.protocol == Protocol::Smtp) {
-            // One more may be the CR of its end.
-            if link.line_octets() > SERVER_LINE_OCTETS_MAX + 1 {
-                return Err("a server's line over the bound is listened to".to_owned());
-            }
-        }
-        Ok(())
+        ground
+            .links
+            .values()
+            .filter(|link| link.is_open && !link.is_over)
+            .try_for_each(|link| link.replies.check())
     }
 
     /// The modem's own word for what is typed next, against what the line looks like.
@@ -363,13 +382,19 @@ impl Laws {
                 Sending { link, composed: (draft, files), is_partly_refused: false, network_left: false }
             });
         }
-        if (upper.contains("+CFUN") || upper.contains("+COPS"))
-            && let Some(sending) = &mut self.sending
-        {
-            sending.network_left = true;
+        if upper.contains("+CFUN") || upper.contains("+COPS") {
+            if let Some(sending) = &mut self.sending {
+                sending.network_left = true;
+            }
+            if let Some(session) = self.session.and_then(|link| self.sessions.get_mut(&link)) {
+                session.network_left = true;
+            }
         }
+        self.has_called = false;
         if is_execution(&upper, "+POP3IN") {
-            self.session = self.called.pop_front().or(self.session);
+            let called = self.called.pop_front();
+            self.has_called = called.is_some();
+            self.session = called.or(self.session);
         }
         if let Some(session) = self.session.and_then(|link| self.sessions.get_mut(&link)) {
             session.deletes_asked.extend(numbers_behind(&upper, "+POP3DEL"));
@@ -429,8 +454,15 @@ impl Laws {
             self.answered_stop(answered, ground)?;
         }
         if upper.contains("+POP3") {
+            self.check_asked(answered, &upper, ground, now)?;
             self.answered_pop3(answered, &upper, ground)?;
         }
+        if answered.is_ok && upper.contains("+POP3SRV") && !upper.ends_with('?') {
+            self.has_account = upper.starts_with("AT+POP3SRV=\"") && !upper.contains(';');
+        }
+        self.has_account &= !["&F", "ATZ", "+CRESET", "+CPOF"].iter().any(|word| upper.contains(word));
+        self.excludes_mail |= ["NET", "CGPS", "MMS"].iter().any(|word| upper.contains(word));
+        self.may_save_on_card |= upper.contains("FSLOCA") && upper.contains('1');
         if upper.starts_with("AT+CFTRANTX=\"") && answered.is_ok && !upper.contains(';') {
             let path = String::from_utf8_lossy(&answered.line).into_owned();
             let path = path.split('"').nth(1).unwrap_or_default().to_owned();
@@ -565,12 +597,13 @@ impl Laws {
             if is_known && !session.deletes_done.is_subset(&removed) {
                 return Err(format!("{:?} were to be deleted, {removed:?} were", session.deletes_done));
             }
+            self.deletes += session.deletes_done.intersection(&removed).fold(0, |count, _| count + 1);
             self.session = None;
         } else if upper.contains("+POP3GET") && self.has_begun_getting(answered, upper, number) {
             let form = upper.rsplit(',').next().and_then(|form| form.parse().ok()).unwrap_or(1);
             let form = if upper.contains(',') { form } else { 1 };
             let id = argument(upper, "AT+POP3GET=").unwrap_or_default();
-            self.getting = Some(Getting { id, form, link: number });
+            self.getting = Some(Getting { id, form, link: number, is_card: self.may_save_on_card });
             self.due.pop3 = true;
         }
         Ok(())
@@ -597,9 +630,12 @@ impl Laws {
                 if !std::mem::take(&mut self.is_saving_logged) {
                     return Err("a mail is saved, and the log was not told".to_owned());
                 }
+                self.saves += 1;
                 let path = lines.get(1).map(|line| String::from_utf8_lossy(line).replacen(", ", "", 1));
                 return self.saved(&getting, &path.unwrap_or_default(), ground);
             }
+            let asked = Asked::Get { is_card: getting.is_card };
+            return self.check_cause_of_asked(&words, asked, Some(getting.id), getting.link, ground, now);
         }
         if words.starts_with("+NET") {
             self.due.network = false;
@@ -652,34 +688,82 @@ impl Laws {
         message::compare(draft, files, delivered)
     }
 
-    /// A failure has a cause: an honest server was lost, or silent, or asked for trouble by name.
+    /// A failure has a cause, and the words for it.
     fn check_cause(&self, words: &str, sending: &Sending, link: &Link, now: Instant) -> Result<(), Wrong> {
         let (draft, files) = &sending.composed;
-        let is_trouble = |place, name: &Option<String>| {
-            name.as_ref().is_some_and(|name| trouble::find(place, name).is_some())
-        };
-        let is_silent = now.since(link.progress) >= IDLE_MAX;
-        let has_cause = draft.is_unknown
+        let has_card_file = files.iter().any(|(path, _)| path.starts_with("D:"));
+        if draft.is_unknown
             || !link.is_true()
-            || !link.is_open
-            || link.is_lost
-            || is_silent
-            || sending.network_left
-            || files.iter().any(|(path, _)| path.starts_with("D:"))
-            || is_trouble(Place::Server, &draft.server)
-            || is_trouble(Place::SmtpUser, &draft.user)
-            || is_trouble(Place::Sender, &draft.sender)
-            || draft.recipients.values().any(|address| {
-                // Words between dots (RFC 5321 §4.1.2); a plus sign is none of a domain's.
-                let is_plain = bare(address).split_once('@').is_some_and(|(local, domain)| {
-                    let is_word = |word: &str| {
-                        !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_alphanumeric())
-                    };
-                    local.replace('+', "").split('.').all(is_word) && domain.split('.').all(is_word)
-                });
-                !is_plain || trouble::find(Place::Recipient, address).is_some()
-            });
-        if has_cause { Ok(()) } else { Err(format!("{words} without a cause")) }
+            || causes::may_end_send(words, draft, has_card_file, link, sending.network_left, now)
+        {
+            return Ok(());
+        }
+        Err(format!("{words} without a cause"))
+    }
+
+    /// What is asked of a session is done, or there is a cause.
+    fn check_asked(
+        &self,
+        answered: &Answered,
+        upper: &str,
+        ground: &Ground,
+        now: Instant,
+    ) -> Result<(), Wrong> {
+        let Some((asked, id)) = asked(upper, self.may_save_on_card) else { return Ok(()) };
+        if answered.is_ok || answered.is_stopped {
+            return Ok(());
+        }
+        let words = answered.information.last().map(|line| String::from_utf8_lossy(line).into_owned());
+        let words = words.filter(|words| words.starts_with("+POP3: "));
+        let link = self.session.and_then(|link| Some((link, ground.links.get(&link)?)));
+        let stands = link.is_some_and(|(_, link)| link.is_open && !link.is_over);
+        match (words, link) {
+            // Without a link: nobody could be called, the network is left.
+            (Some(_), _) if asked == Asked::LogIn && !self.has_called => Ok(()),
+            (Some(words), Some((link, _))) => self.check_cause_of_asked(&words, asked, id, link, ground, now),
+            (Some(words), None) => Err(format!("{words} without a session")),
+            (None, _) if asked == Asked::LogIn && self.has_called => {
+                Err("a server was called, and nothing is said of it".to_owned())
+            }
+            (None, link) if asked == Asked::LogIn => {
+                let is_free =
+                    self.has_account && !self.excludes_mail && link.is_none_or(|(_, link)| link.is_over);
+                if is_free {
+                    Err("there is an account and no session, and nobody is called".to_owned())
+                } else {
+                    Ok(())
+                }
+            }
+            (None, Some((_, link))) if stands && link.is_true() && !self.due.pop3 => {
+                Err(format!("{upper} is refused, and the session stands"))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn check_cause_of_asked(
+        &self,
+        words: &str,
+        asked: Asked,
+        id: Option<u32>,
+        number: u64,
+        ground: &Ground,
+        now: Instant,
+    ) -> Result<(), Wrong> {
+        let link = ground.links.get(&number).ok_or("a session without a link")?;
+        let session = self.sessions.get(&number).ok_or("a link without a session")?;
+        // A maildrop that trouble has made is in no ledger, and has two mails.
+        let count = ground.office.ledger().opened.get(&number).map_or(2, Vec::len);
+        let is_missing = id.is_some_and(|id| {
+            let is_there = id > 0 && usize::try_from(id).is_ok_and(|id| id <= count);
+            !is_there || session.deletes_asked.contains(&id)
+        });
+        if !link.is_true()
+            || causes::may_end_asked(words, asked, is_missing, link, session.network_left, ground, now)
+        {
+            return Ok(());
+        }
+        Err(format!("{words} without a cause"))
     }
 
     /// A mail that is said to be saved is there, and is the one that the provider had.
@@ -889,6 +973,29 @@ impl Laws {
 fn mail_path(letter: Letter, folder: &str, form: u8) -> String {
     let name = if form == 2 { format!("{folder}.eml") } else { "EMAIL000.TXT".to_owned() };
     format!("{letter}/Email/{folder}/{name}")
+}
+
+/// What a line asks of a session, if it is one command as a host of this crate writes it, and of which message.
+fn asked(upper: &str, may_save_on_card: bool) -> Option<(Asked, Option<u32>)> {
+    let command = upper.strip_prefix("AT+POP3")?;
+    let (name, arguments) = command.split_once('=').unwrap_or((command, ""));
+    let (id, form) = arguments.split_once(',').unwrap_or((arguments, "1"));
+    let id: Option<u32> = id.parse().ok().filter(|id| *id > 0);
+    let asked = match (name, id) {
+        ("IN", None) => Asked::LogIn,
+        ("OUT", None) => Asked::LogOut,
+        ("NUM" | "LIST", None) => Asked::All,
+        ("LIST" | "HDR", Some(_)) => Asked::Message,
+        ("DEL", Some(_)) => Asked::Delete,
+        ("GET", Some(_)) => Asked::Get { is_card: may_save_on_card },
+        _ => return None,
+    };
+    let is_whole = match (id, asked) {
+        (None, _) => !command.contains('='),
+        (Some(_), Asked::Get { .. }) => ["1", "2", "3"].contains(&form),
+        (Some(_), _) => !arguments.contains(','),
+    };
+    is_whole.then_some((asked, id))
 }
 
 /// The number behind `start`, if the line begins so.

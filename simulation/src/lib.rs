@@ -4,6 +4,7 @@
 //!
 //! Deliberately not here: sockets, directories, real time. The drives are those in memory.
 
+pub mod causes;
 pub mod chance;
 pub mod draft;
 pub mod editor;
@@ -18,6 +19,7 @@ pub mod message;
 pub mod provider;
 pub mod queue;
 pub mod reading;
+pub mod replies;
 pub mod run;
 pub mod secrets;
 pub mod shapes;

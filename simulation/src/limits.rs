@@ -21,6 +21,9 @@ pub const URC_DELAY_MAX: Duration = Duration::from_secs(1);
 /// Longest line of an SMTP reply or POP3 response; one more octet, and the link is given up.
 pub const SERVER_LINE_OCTETS_MAX: usize = 2_048;
 
+/// Most lines of one SMTP reply; one more, and the link is given up.
+pub const REPLY_LINES_MAX: usize = 128;
+
 /// Most that the modem hands to a link at a time: a portion of a message is filled up to 32 kB, by at most as much
 /// again; then dots are stuffed into its text, and the final one follows.
 pub const TRANSMIT_OCTETS_MAX: usize = 2 * 32 * 1024 + 4 * 1024;

@@ -5,6 +5,7 @@
 
 use crate::chance::Chance;
 use crate::liar::Liar;
+use crate::replies::Replies;
 use mail::machine::Instant;
 use modem::modem::{LinkId, ObstacleKind, Protocol};
 use sandbox::provider::Connection;
@@ -177,6 +178,8 @@ pub struct Link {
     pub transmitted: Vec<u8>,
     /// All that reached it.
     pub received: Vec<u8>,
+    /// What that is by its shape.
+    pub replies: Replies,
     /// How much had reached it when it transmitted the final dot.
     pub dot_at: Option<usize>,
     /// A mail was delivered, and the reply is the next thing that the server says.
@@ -226,6 +229,7 @@ impl Link {
             progress: Instant::POWER_ON,
             transmitted: Vec::new(),
             received: Vec::new(),
+            replies: Replies::new(protocol),
             dot_at: None,
             reply_is_due: false,
             said_at_reply: None,
@@ -237,6 +241,7 @@ impl Link {
     pub fn transmit(&mut self, octets: &[u8]) {
         let was_in_data = self.has_said_data();
         self.transmitted.extend_from_slice(octets);
+        self.replies.ask(octets);
         let is_dot = self.transmitted.ends_with(b"\r\n.\r\n");
         if self.protocol == Protocol::Smtp && was_in_data && is_dot && self.dot_at.is_none() {
             self.dot_at = Some(self.received.len());
@@ -273,20 +278,10 @@ impl Link {
             .any(|line| line.ends_with(b"\n") && line.starts_with(b"2"))
     }
 
-    /// Takes note of octets that have reached the modem. True: they complete something it waits for, a whole SMTP reply,
-    /// or a line or a piece of a text by POP3. Pieces of a reply are no progress: a server could drip one for hours.
+    /// Takes note of octets that have reached the modem. True: they are progress, as [`Replies::receive`] has it.
     pub fn receive(&mut self, octets: &[u8]) -> bool {
-        let before = self.received.iter().rposition(|&octet| octet == b'\n').map_or(0, |lf| lf + 1);
         self.received.extend_from_slice(octets);
-        let lines = self.received.get(before..).unwrap_or_default().split_inclusive(|&octet| octet == b'\n');
-        let mut whole = lines.filter(|line| line.ends_with(b"\n"));
-        self.protocol == Protocol::Pop3 || whole.any(|line| line.get(3) != Some(&b'-'))
-    }
-
-    /// How long the line is that is arriving.
-    #[must_use]
-    pub fn line_octets(&self) -> usize {
-        self.received.iter().rev().take_while(|&&octet| octet != b'\n').count()
+        self.replies.receive(octets)
     }
 
     /// Whether a message is under way.

@@ -77,7 +77,8 @@ fn many(flags: &Flags) -> Result<ExitCode> {
         println!("  cargo run -p simulation --release -- --seed {} --verbose", broken.seed);
     }
     println!(
-        "{} worlds in {:.0?}: {} broken; {} lines answered, {} sends with an outcome, {} of them SUCCESS, {} events; {} mails queued, \
+        "{} worlds in {:.0?}: {} broken; {} lines answered, {} sends with an outcome, {} of them SUCCESS, {} mails saved, {} deleted, \
+         {} events; {} mails queued, \
          {} times taken by the server, {} cuts, {} failures of a disk",
         summary.worlds,
         begun.elapsed(),
@@ -85,6 +86,8 @@ fn many(flags: &Flags) -> Result<ExitCode> {
         summary.lived.answers,
         summary.lived.sends,
         summary.lived.successes,
+        summary.lived.saves,
+        summary.lived.deletes,
         summary.lived.events,
         summary.lived.queue.accepted,
         summary.lived.queue.sent,

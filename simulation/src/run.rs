@@ -90,6 +90,8 @@ impl Lived {
         self.answers += other.answers;
         self.sends += other.sends;
         self.successes += other.successes;
+        self.saves += other.saves;
+        self.deletes += other.deletes;
         self.events += other.events;
         self.queue.add(other.queue);
     }

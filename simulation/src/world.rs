@@ -48,6 +48,10 @@ pub struct Lived {
     pub sends: u64,
     /// How many of them had SUCCESS.
     pub successes: u64,
+    /// How many mails were saved.
+    pub saves: u64,
+    /// How many mails AT+POP3OUT has deleted.
+    pub deletes: u64,
     /// How many events there were.
     pub events: u64,
     /// What its queue was like.
@@ -278,7 +282,15 @@ impl<'a> World<'a> {
         }
         self.laws.end(&self.modem, &self.ground)?;
         let [sends, successes] = self.laws.outcomes;
-        Ok(Lived { answers: self.laws.answers, sends, successes, events, queue: queue::Lived::default() })
+        Ok(Lived {
+            answers: self.laws.answers,
+            sends,
+            successes,
+            saves: self.laws.saves,
+            deletes: self.laws.deletes,
+            events,
+            queue: queue::Lived::default(),
+        })
     }
 
     fn next_time(&self) -> Option<Instant> {
@@ -705,7 +717,8 @@ impl<'a> World<'a> {
         if self.links_by_id.insert(id, number).is_some() {
             return Err("a link's name is used twice".to_owned());
         }
-        let link = Link::draw(id, protocol, server, &mut self.chance, self.worst);
+        let mut link = Link::draw(id, protocol, server, &mut self.chance, self.worst);
+        link.progress = self.now;
         self.transcript.note(
             self.now,
             &format!(

@@ -27,6 +27,7 @@ fn two_thousand_worlds_hold() {
         lived.answers > 10 * WORLDS && lived.sends > WORLDS / 2 && lived.successes > WORLDS / 4,
         "{lived:?}"
     );
+    assert!(lived.saves > WORLDS / 20 && lived.deletes > WORLDS / 200, "{lived:?}");
 }
 
 #[test]
