@@ -89,11 +89,16 @@ pub fn may_end_send(
         }
         _ => words.strip_prefix("+SMTP: BAD RCPT ").is_some_and(|refused| {
             let is_known = draft.recipients.values().any(|address| bare(address) == refused);
-            is_known
-                && (!is_plain(refused)
-                    || matches!(trouble::find(Place::Recipient, refused), Some(Trouble::RecipientRefused(_))))
+            is_known && may_be_refused(refused)
         }),
     }
+}
+
+/// Whether an honest server may refuse this recipient.
+#[must_use]
+pub fn may_be_refused(address: &str) -> bool {
+    !is_plain(address)
+        || matches!(trouble::find(Place::Recipient, address), Some(Trouble::RecipientRefused(_)))
 }
 
 /// Whether it is an address that every server takes: words between dots (RFC 5321 §4.1.2); a plus sign is none of a

@@ -15,7 +15,7 @@ use crate::limits::{
     IDLE_MAX, REPORT_OCTETS_MAX, SERVER_LINE_OCTETS_MAX, SHOW_OCTETS_MAX, TRANSMIT_OCTETS_MAX, URC_DELAY_MAX,
 };
 use crate::link::Link;
-use crate::message;
+use crate::message::{self, Composed};
 use crate::reading::{Answered, Due, Happened, Reading, Wrong, is_execution, text};
 use crate::secrets::Secrets;
 use crate::shapes;
@@ -33,10 +33,6 @@ const CHANGES_FILES: &[&str] = &["+FSDEL", "+FSRENAME", "+FSCOPY", "+FSRMDIR", "
 #[derive(Debug)]
 struct Sending {
     link: u64,
-    /// What was composed, and the attached files as they were.
-    composed: (Draft, Vec<(String, Vec<u8>)>),
-    /// A recipient was refused, and the mail may go to others.
-    is_partly_refused: bool,
     network_left: bool,
 }
 
@@ -74,6 +70,8 @@ pub struct Laws {
     /// The mail of the line that is being answered.
     beginning: Option<Sending>,
     sending: Option<Sending>,
+    /// What was composed, by the link it was for; what became of it does not matter.
+    composed: BTreeMap<u64, Composed>,
     sessions: BTreeMap<u64, Session>,
     session: Option<u64>,
     /// Links of sessions that were asked for, and the lines that did it are not read yet.
@@ -131,6 +129,7 @@ impl Laws {
             opened: VecDeque::new(),
             beginning: None,
             sending: None,
+            composed: BTreeMap::new(),
             sessions: BTreeMap::new(),
             session: None,
             called: VecDeque::new(),
@@ -163,10 +162,13 @@ impl Laws {
     /// Whether an outcome is still to come.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        // One of which a recipient was refused may be over.
-        let is_sending =
-            self.due.smtp && !self.sending.as_ref().is_some_and(|sending| sending.is_partly_refused);
-        is_sending || self.due.pop3
+        (self.due.smtp && !self.may_be_over()) || self.due.pop3
+    }
+
+    /// A recipient of the mail under way was refused, and nobody knows whether there are others.
+    fn may_be_over(&self) -> bool {
+        let composed = self.sending.as_ref().and_then(|sending| self.composed.get(&sending.link));
+        composed.is_some_and(|composed| composed.draft.is_unknown && !composed.refused.is_empty())
     }
 
     /// Something went on.
@@ -379,7 +381,8 @@ impl Laws {
                     paths.filter_map(|path| Some((path.clone(), ground.content(path)?))).collect();
                 let mut draft = self.draft.clone();
                 draft.is_unknown |= files.len() != draft.files.len() || line != b"AT+SMTPSEND";
-                Sending { link, composed: (draft, files), is_partly_refused: false, network_left: false }
+                self.composed.insert(link, Composed { draft, files, refused: Vec::new() });
+                Sending { link, network_left: false }
             });
         }
         if upper.contains("+CFUN") || upper.contains("+COPS") {
@@ -490,11 +493,11 @@ impl Laws {
         ground: &Ground,
         now: Instant,
     ) -> Result<(), Wrong> {
-        let is_partly_refused = self.sending.as_ref().is_some_and(|sending| sending.is_partly_refused);
+        let may_be_over = self.may_be_over();
         let beginning = self.beginning.take();
         if beginning.is_some()
             && self.due.smtp
-            && !is_partly_refused
+            && !may_be_over
             && told.as_deref().is_some_and(|words| words != "+SMTP: ONGOING")
         {
             return Err("two mails are being sent at a time".to_owned());
@@ -510,7 +513,7 @@ impl Laws {
             // Nothing was begun: the link is that of another line in the same breath.
             (Some(words @ ("+SMTP: ONGOING" | "+SMTP: PARAM ERROR")), beginning) => {
                 self.opened.extend(beginning.map(|sending| sending.link));
-                if (words == "+SMTP: ONGOING") != self.due.smtp && !is_partly_refused {
+                if (words == "+SMTP: ONGOING") != self.due.smtp && !may_be_over {
                     return Err(format!("{words} at the wrong time"));
                 }
             }
@@ -549,8 +552,7 @@ impl Laws {
         if answered.is_ok {
             return self.stopped(ground);
         }
-        // One of which a recipient was refused may be over.
-        let sending = self.sending.as_ref().filter(|sending| !sending.is_partly_refused);
+        let sending = self.sending.as_ref().filter(|_| !self.may_be_over());
         match sending.and_then(|sending| ground.links.get(&sending.link)) {
             Some(link)
                 if self.due.smtp
@@ -645,22 +647,37 @@ impl Laws {
 
     /// The one outcome of a send.
     fn outcome(&mut self, words: &str, ground: &Ground, now: Instant) -> Result<(), Wrong> {
-        let Some(sending) = self.sending.as_mut() else {
+        let Some(sending) = &self.sending else {
             return Err(format!("{words}, and nothing was sent"));
         };
         let link = ground.links.get(&sending.link).ok_or("a send without a link")?;
-        if self.bad_recipient == BadRecipient::Skip && words.starts_with("+SMTP: BAD RCPT") {
-            sending.is_partly_refused = true;
-            return Ok(());
+        let composed = self.composed.get_mut(&sending.link).ok_or("a send of nothing")?;
+        if words != "+SMTP: SUCCESS" {
+            check_cause(words, composed, link, sending.network_left, now)?;
+        }
+        if self.bad_recipient == BadRecipient::Skip
+            && let Some(refused) = words.strip_prefix("+SMTP: BAD RCPT ")
+        {
+            let is_known =
+                composed.draft.recipients.values().any(|address| message::bare(address) == refused);
+            if !is_known && !composed.draft.is_unknown {
+                return Err(format!("{words}, and that is no recipient"));
+            }
+            composed.refused.push(refused.to_owned());
+            // That of the last one is the outcome.
+            if composed.draft.is_unknown || composed.refused.len() < composed.draft.recipients.len() {
+                return Ok(());
+            }
         }
         self.due.smtp = false;
         let Some(sending) = self.sending.take() else { return Ok(()) };
         self.outcomes[0] += 1;
         if words != "+SMTP: SUCCESS" {
-            if link.has_heard_reply() {
-                return Err(format!("{words}, though the provider said that it has the mail"));
-            }
-            return self.check_cause(words, &sending, link, now);
+            return if link.has_heard_reply() {
+                Err(format!("{words}, though the provider said that it has the mail"))
+            } else {
+                Ok(())
+            };
         }
         self.outcomes[1] += 1;
         if !std::mem::take(&mut self.is_sending_logged) {
@@ -681,24 +698,12 @@ impl Laws {
         let [delivered] = delivered.as_slice() else {
             return Err(format!("SUCCESS, and the provider holds {} mails", delivered.len()));
         };
-        let (draft, files) = &sending.composed;
-        if draft.is_unknown || link.up.is_altered || sending.is_partly_refused {
-            return Ok(());
+        match self.composed.get(&sending.link) {
+            Some(composed) if !composed.draft.is_unknown && !link.up.is_altered => {
+                message::compare(composed, delivered, true)
+            }
+            _ => Ok(()),
         }
-        message::compare(draft, files, delivered)
-    }
-
-    /// A failure has a cause, and the words for it.
-    fn check_cause(&self, words: &str, sending: &Sending, link: &Link, now: Instant) -> Result<(), Wrong> {
-        let (draft, files) = &sending.composed;
-        let has_card_file = files.iter().any(|(path, _)| path.starts_with("D:"));
-        if draft.is_unknown
-            || !link.is_true()
-            || causes::may_end_send(words, draft, has_card_file, link, sending.network_left, now)
-        {
-            return Ok(());
-        }
-        Err(format!("{words} without a cause"))
     }
 
     /// What is asked of a session is done, or there is a cause.
@@ -901,7 +906,7 @@ impl Laws {
     /// Everything comes to an end within 30 s of its last progress.
     fn check_idle(&self, modem: &Modem, now: Instant) -> Result<(), Wrong> {
         if modem.is_idle() {
-            if self.due.smtp && !self.sending.as_ref().is_some_and(|sending| sending.is_partly_refused) {
+            if self.due.smtp && !self.may_be_over() {
                 return Err("the modem is idle, and the outcome of a send was never told".to_owned());
             }
             if self.due.pop3 {
@@ -960,7 +965,16 @@ impl Laws {
             if !links.insert(mail.link) {
                 return Err("a mail is delivered twice".to_owned());
             }
-            let heard = ground.links.get(&mail.link).is_some_and(Link::has_heard_reply);
+            let link = ground.links.get(&mail.link).ok_or("a mail is delivered on no link")?;
+            // What was stopped, or failed, or lost its power, is whole where it is held all the same.
+            let composed = self.composed.get(&mail.link).filter(|composed| !composed.draft.is_unknown);
+            if let Some(composed) = composed.filter(|_| !link.up.is_altered) {
+                // Who is refused is skipped where that is set, and else nobody gets it.
+                let is_exact =
+                    self.bad_recipient == BadRecipient::Fail || self.succeeded.contains(&mail.link);
+                message::compare(composed, mail, is_exact)?;
+            }
+            let heard = link.has_heard_reply();
             if heard && !self.succeeded.contains(&mail.link) && !self.forgotten.contains(&mail.link) {
                 return Err("the provider said that it has a mail, and the terminal was not told".to_owned());
             }
@@ -973,6 +987,25 @@ impl Laws {
 fn mail_path(letter: Letter, folder: &str, form: u8) -> String {
     let name = if form == 2 { format!("{folder}.eml") } else { "EMAIL000.TXT".to_owned() };
     format!("{letter}/Email/{folder}/{name}")
+}
+
+/// A failure has a cause, and the words for it.
+fn check_cause(
+    words: &str,
+    composed: &Composed,
+    link: &Link,
+    network_left: bool,
+    now: Instant,
+) -> Result<(), Wrong> {
+    let Composed { draft, files, .. } = composed;
+    let has_card_file = files.iter().any(|(path, _)| path.starts_with("D:"));
+    if draft.is_unknown
+        || !link.is_true()
+        || causes::may_end_send(words, draft, has_card_file, link, network_left, now)
+    {
+        return Ok(());
+    }
+    Err(format!("{words} without a cause"))
 }
 
 /// What a line asks of a session, if it is one command as a host of this crate writes it, and of which message.

@@ -2,6 +2,7 @@
 //!
 //! Not here: whether it had to be delivered ([`crate::laws`]).
 
+use crate::causes;
 use crate::draft::Draft;
 use crate::provider::Delivered;
 use crate::reading::{Wrong, text};
@@ -12,13 +13,39 @@ use mail_parser::{MessageParser, MimeHeaders as _};
 /// Longest line that SMTP may carry, without its end (RFC 5321 §4.5.3.1.6).
 const LINE_OCTETS_MAX: usize = 998;
 
-/// Compares.
+/// A mail that was to be sent.
+#[derive(Debug)]
+pub struct Composed {
+    /// As the lines have set it.
+    pub draft: Draft,
+    /// The attached files, by their paths, as they were.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Recipients that were told to be refused.
+    pub refused: Vec<String>,
+}
+
+impl Composed {
+    /// To whom it goes, who is not refused.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<&str> {
+        let all = self.draft.recipients.values().map(|address| bare(address));
+        all.filter(|address| self.refused.iter().all(|refused| refused != address)).collect()
+    }
+}
+
+/// Compares. `is_exact`: everyone has it who was not told to be refused. Otherwise those may be missing who may have been
+/// refused without a word of it.
 ///
 /// # Errors
 /// In what they differ.
-pub fn compare(draft: &Draft, files: &[(String, Vec<u8>)], delivered: &Delivered) -> Result<(), Wrong> {
+pub fn compare(composed: &Composed, delivered: &Delivered, is_exact: bool) -> Result<(), Wrong> {
+    let Composed { draft, files, .. } = composed;
     let envelope = &delivered.envelope;
-    let recipients: Vec<&str> = draft.recipients.values().map(|address| bare(address)).collect();
+    let mut recipients = composed.recipients();
+    if !is_exact {
+        let is_here = |address: &str| envelope.recipients.iter().any(|other| other == address);
+        recipients.retain(|address| is_here(address) || !causes::may_be_refused(address));
+    }
     if draft.sender.as_ref() != Some(&envelope.sender) || recipients != envelope.recipients {
         return Err(format!(
             "delivered from {} to {:?}, not to {recipients:?}",
