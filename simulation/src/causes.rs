@@ -20,7 +20,7 @@ struct Seen {
     is_lost: bool,
     /// The link stands, and nothing has come.
     is_silent: bool,
-    /// It did not come to a link that anything can be said on.
+    /// TLS was begun, in vain.
     has_no_tls: bool,
     server: Option<Trouble>,
 }
@@ -110,7 +110,7 @@ fn is_plain(address: &str) -> bool {
     })
 }
 
-/// What was asked of a POP3 session.
+/// What is asked of a POP3 session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// AT+POP3IN.
@@ -128,6 +128,32 @@ pub enum Asked {
     },
     /// AT+POP3OUT.
     LogOut,
+}
+
+impl Asked {
+    /// What a line asks of a session, if it is one command as a host of this crate writes it, and of which message.
+    #[must_use]
+    pub fn of(upper: &str, may_save_on_card: bool) -> Option<(Self, Option<u32>)> {
+        let command = upper.strip_prefix("AT+POP3")?;
+        let (name, arguments) = command.split_once('=').unwrap_or((command, ""));
+        let (id, form) = arguments.split_once(',').unwrap_or((arguments, "1"));
+        let id: Option<u32> = id.parse().ok().filter(|id| *id > 0);
+        let asked = match (name, id) {
+            ("IN", None) => Self::LogIn,
+            ("OUT", None) => Self::LogOut,
+            ("NUM" | "LIST", None) => Self::All,
+            ("LIST" | "HDR", Some(_)) => Self::Message,
+            ("DEL", Some(_)) => Self::Delete,
+            ("GET", Some(_)) => Self::Get { is_card: may_save_on_card },
+            _ => return None,
+        };
+        let is_whole = match (id, asked) {
+            (None, _) => !command.contains('='),
+            (Some(_), Self::Get { .. }) => ["1", "2", "3"].contains(&form),
+            (Some(_), _) => !arguments.contains(','),
+        };
+        is_whole.then_some((asked, id))
+    }
 }
 
 /// Whether what was asked may end with these words, which are not SUCCESS's. `is_missing`: there may be no message of that

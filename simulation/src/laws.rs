@@ -714,7 +714,7 @@ impl Laws {
         ground: &Ground,
         now: Instant,
     ) -> Result<(), Wrong> {
-        let Some((asked, id)) = asked(upper, self.may_save_on_card) else { return Ok(()) };
+        let Some((asked, id)) = Asked::of(upper, self.may_save_on_card) else { return Ok(()) };
         if answered.is_ok || answered.is_stopped {
             return Ok(());
         }
@@ -1006,29 +1006,6 @@ fn check_cause(
         return Ok(());
     }
     Err(format!("{words} without a cause"))
-}
-
-/// What a line asks of a session, if it is one command as a host of this crate writes it, and of which message.
-fn asked(upper: &str, may_save_on_card: bool) -> Option<(Asked, Option<u32>)> {
-    let command = upper.strip_prefix("AT+POP3")?;
-    let (name, arguments) = command.split_once('=').unwrap_or((command, ""));
-    let (id, form) = arguments.split_once(',').unwrap_or((arguments, "1"));
-    let id: Option<u32> = id.parse().ok().filter(|id| *id > 0);
-    let asked = match (name, id) {
-        ("IN", None) => Asked::LogIn,
-        ("OUT", None) => Asked::LogOut,
-        ("NUM" | "LIST", None) => Asked::All,
-        ("LIST" | "HDR", Some(_)) => Asked::Message,
-        ("DEL", Some(_)) => Asked::Delete,
-        ("GET", Some(_)) => Asked::Get { is_card: may_save_on_card },
-        _ => return None,
-    };
-    let is_whole = match (id, asked) {
-        (None, _) => !command.contains('='),
-        (Some(_), Asked::Get { .. }) => ["1", "2", "3"].contains(&form),
-        (Some(_), _) => !arguments.contains(','),
-    };
-    is_whole.then_some((asked, id))
 }
 
 /// The number behind `start`, if the line begins so.
