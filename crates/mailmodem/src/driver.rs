@@ -208,7 +208,9 @@ impl Driver {
                 Ok(Dialled { link: standing, route, handshake, token }) => {
                     *line = Line::Standing(standing);
                     self.tokens.extend(token.map(|token| (link, token)));
-                    self.trace(|trace, now| trace.link_event(now, link, "open"));
+                    let called =
+                        route.called.as_ref().map(|called| format!(": {called}")).unwrap_or_default();
+                    self.trace(|trace, now| trace.link_event(now, link, &format!("open{called}")));
                     self.tell(Input::Opened(link, route));
                     if let Some(handshake) = handshake {
                         self.on_secured(link, &handshake);
