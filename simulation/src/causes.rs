@@ -121,9 +121,11 @@ pub enum Asked {
     Message,
     /// AT+POP3DEL=.
     Delete,
-    /// AT+POP3GET=.
-    Get {
-        /// Where it was to be saved may be the storage card.
+    /// AT+POP3GET=, which is answered before anything is asked.
+    Get,
+    /// What AT+POP3GET= has begun.
+    Saving {
+        /// Where it is to be saved may be the storage card.
         is_card: bool,
     },
     /// AT+POP3OUT.
@@ -133,23 +135,24 @@ pub enum Asked {
 impl Asked {
     /// What a line asks of a session, if it is one command as a host of this crate writes it, and of which message.
     #[must_use]
-    pub fn of(upper: &str, may_save_on_card: bool) -> Option<(Self, Option<u32>)> {
+    pub fn of(upper: &str) -> Option<(Self, Option<u32>)> {
         let command = upper.strip_prefix("AT+POP3")?;
         let (name, arguments) = command.split_once('=').unwrap_or((command, ""));
         let (id, form) = arguments.split_once(',').unwrap_or((arguments, "1"));
-        let id: Option<u32> = id.parse().ok().filter(|id| *id > 0);
+        let is_number = id.bytes().all(|octet| octet.is_ascii_digit());
+        let id: Option<u32> = id.parse().ok().filter(|id| is_number && *id > 0);
         let asked = match (name, id) {
             ("IN", None) => Self::LogIn,
             ("OUT", None) => Self::LogOut,
             ("NUM" | "LIST", None) => Self::All,
             ("LIST" | "HDR", Some(_)) => Self::Message,
             ("DEL", Some(_)) => Self::Delete,
-            ("GET", Some(_)) => Self::Get { is_card: may_save_on_card },
+            ("GET", Some(_)) => Self::Get,
             _ => return None,
         };
         let is_whole = match (id, asked) {
             (None, _) => !command.contains('='),
-            (Some(_), Self::Get { .. }) => ["1", "2", "3"].contains(&form),
+            (Some(_), Self::Get) => ["1", "2", "3"].contains(&form),
             (Some(_), _) => !arguments.contains(','),
         };
         is_whole.then_some((asked, id))
@@ -183,8 +186,8 @@ pub fn may_end_asked(
                 || is(SessionTrouble::Garbage)
                 || (asked == Asked::Delete && is(SessionTrouble::ErrOnDele))
                 || (asked == Asked::LogOut && is(SessionTrouble::ErrOnQuit))
-                // Released while nothing was asked of it; what saves a mail is told at once.
-                || (seen.is_lost && !matches!(asked, Asked::Get { .. }))
+                // Released while the terminal had asked nothing of it; what saves a mail is told at once.
+                || (seen.is_lost && !matches!(asked, Asked::Saving { .. }))
         }
         ("+POP3: INVALID UN", Asked::LogIn) => is(SessionTrouble::UnknownUser),
         ("+POP3: INVALID UN/PWD", Asked::LogIn) => {
@@ -195,8 +198,8 @@ pub fn may_end_asked(
                 .any(is)
                 || link.received.windows(13).any(|part| part == b"-ERR [IN-USE]")
         }
-        ("+POP3: FAILURE", Asked::Get { .. }) => is(SessionTrouble::ErrOnRetr),
-        ("+POP3: FILE SYSTEM ERROR", Asked::Get { is_card }) => is_card || is_short(link, ground),
+        ("+POP3: FAILURE", Asked::Saving { .. }) => is(SessionTrouble::ErrOnRetr),
+        ("+POP3: FILE SYSTEM ERROR", Asked::Saving { is_card }) => is_card || is_short(link, ground),
         _ => false,
     }
 }

@@ -488,7 +488,7 @@ impl Laws {
                 let path = lines.get(1).map(|line| String::from_utf8_lossy(line).replacen(", ", "", 1));
                 return self.saved(&getting, &path.unwrap_or_default(), ground);
             }
-            let asked = Asked::Get { is_card: getting.is_card };
+            let asked = Asked::Saving { is_card: getting.is_card };
             return self.check_cause_of_asked(&words, asked, Some(getting.id), getting.link, ground, now);
         }
         if words.starts_with("+NET") {

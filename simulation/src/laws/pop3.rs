@@ -91,7 +91,7 @@ impl Laws {
         ground: &Ground,
         now: Instant,
     ) -> Result<(), Wrong> {
-        let Some((asked, id)) = Asked::of(upper, self.may_save_on_card) else { return Ok(()) };
+        let Some((asked, id)) = Asked::of(upper) else { return Ok(()) };
         if answered.is_ok || answered.is_stopped {
             return Ok(());
         }

@@ -25,7 +25,7 @@ pub(super) struct Laws {
     /// Envelopes that were read already; no file is written twice.
     envelopes: BTreeMap<FileId, Rc<Envelope>>,
     seen_changes: u64,
-    /// Whether a program has the queue open; a mail has one envelope then.
+    /// Whether a program has the queue open, and could read all of it; a mail has one envelope then.
     is_open: bool,
     /// What was found in the queue last, and after how many changes.
     queued: Option<(u64, Rc<Vec<Queued>>)>,
@@ -136,7 +136,7 @@ impl Laws {
         }
     }
 
-    /// The program has opened the queue, or has ended.
+    /// The program has opened the queue, and could read all of it; or has ended.
     pub(super) fn set_open(&mut self, is_open: bool) {
         self.is_open = is_open;
         self.queued = None;
@@ -203,9 +203,7 @@ impl Laws {
 
     /// The number of a mail by its name.
     pub(super) fn number_of(&mut self, disk: &Hardware, id: &str) -> Result<usize, Wrong> {
-        if let Some(number) = self.numbers.get(id) {
-            return Ok(*number);
-        }
+        // A name may have been another mail's, in a queue that had become empty, when the clock was set back.
         self.queued(disk)?;
         self.numbers.get(id).copied().ok_or_else(|| format!("{id} is under way, and not on the disk"))
     }

@@ -213,7 +213,7 @@ impl<'a> World<'a> {
             self.note(format_args!("the queue is not opened: {error}"));
             return if failed > 0 { Ok(()) } else { Err(format!("the queue is not opened: {error}")) };
         }
-        self.laws.set_open(true);
+        self.laws.set_open(failed == 0);
         let queued = self.laws.queued(&self.machine.hardware())?;
         let there = (queued.len(), queued.iter().map(|(.., octets)| octets).sum());
         self.note(format_args!("the program begins, with {there:?} in the queue"));
