@@ -28,6 +28,9 @@ use modem::settings::Settings;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
+/// Why a call that the sandbox takes is not made.
+const STAYS: &str = "such a call stays on this machine: there is nothing to be tried";
+
 /// Makes the call that the flags describe.
 ///
 /// # Errors
@@ -51,25 +54,23 @@ pub async fn run(config: Config, flags: CheckFlags) -> anyhow::Result<()> {
         }
         None => {
             if config.upstreams.iter().next().is_some() && !described.server.contains([':', '.']) {
-                let known: Vec<&str> =
-                    config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
                 bail!(
                     "there is no upstream {}; there are {}. A server is named with its port, NAME:PORT",
                     described.server,
-                    known.join(", ")
+                    config.upstreams.names()
                 );
             }
             print(&explain(&config, described.clone())?)?;
             let (call, line) = call(&config, described)?;
             let upstream = Arc::clone(config.upstreams.find(&line, &call));
             if config.lines.get(&line).is_some_and(|line| line.upstream == LineNetwork::Sandbox) {
-                bail!("such a call stays on this machine: there is nothing to be tried");
+                bail!("{STAYS}");
             }
             (call, line, upstream)
         }
     };
     if upstream.deliver == Deliver::Sandbox {
-        bail!("such a call stays on this machine: there is nothing to be tried");
+        bail!("{STAYS}");
     }
     let apop = config.lines.get(&line).is_some_and(|line| line.settings.apop);
     let checked = async {

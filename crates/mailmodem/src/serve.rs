@@ -103,8 +103,7 @@ pub fn read_config(file: Option<PathBuf>) -> anyhow::Result<Config> {
 pub fn log_in(name: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = read_config(file)?;
     let upstream = config.upstreams.named(name).with_context(|| {
-        let known: Vec<&str> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-        format!("there is no upstream {name} in the config; there are: {}", known.join(", "))
+        format!("there is no upstream {name} in the config; there are: {}", config.upstreams.names())
     })?;
     let LogIn::Token { tokens, .. } = &upstream.log_in else {
         bail!("upstream {name} logs in without a token: it has no oauth");

@@ -60,6 +60,12 @@ impl Upstreams {
         self.rules.iter().find(|rule| rule.matching.takes(line, call)).unwrap_or(&self.as_named)
     }
 
+    /// What the rules are called, in their order.
+    #[must_use]
+    pub fn names(&self) -> String {
+        self.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     /// What the owner of `lines` may not have meant, in words.
     pub fn doubts<'a>(&self, lines: impl IntoIterator<Item = &'a str> + Clone) -> Vec<String> {
         let mut doubts = Vec::new();

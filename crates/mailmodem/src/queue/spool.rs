@@ -2,9 +2,9 @@
 //! power goes:
 //!
 //! - `ID.eml`: the message. Alone, it was never accepted.
-//! - `ID.waiting`, `ID.sending` or `ID.unknown`: the envelope, of which a mail has exactly one,
-//!   but for what a power cut leaves until the next start. With the renaming to
-//!   `sending` the disk says that the message may have gone; a renaming needs no room on a full disk.
+//! - `ID.waiting`, `ID.sending` or `ID.unknown`: the envelope, of which a mail has exactly one, but for what a power cut
+//!   leaves until a start that can read it. With the renaming to `sending` the disk says that the message may have gone; a
+//!   renaming needs no room on a full disk.
 //! - `ID.new`: an envelope that is being written.
 //! - `orders/`, `failed/`: see [`super::orders`] and [`super::bounce`].
 //!
